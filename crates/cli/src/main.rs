@@ -1,0 +1,2 @@
+//! The omma command line.
+fn main() {}

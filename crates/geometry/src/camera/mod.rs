@@ -1,0 +1,118 @@
+//! Camera models: projection between the camera frame and the image, one file per model.
+//!
+//! Pixel centres lie at integer + 0.5; image coordinates are x right, y down, in pixels.
+
+mod pinhole;
+
+pub use pinhole::Pinhole;
+
+use nalgebra::{Matrix2x3, OMatrix, Point2, Point3, U2, Unit, Vector3};
+use serde::{Deserialize, Serialize};
+
+/// Most parameters a model has.
+pub const MAX_PARAMETERS: usize = 12;
+
+/// Derivative of a pixel by a model's parameters: 2 x [`CameraModel::parameters`]`.len()`.
+pub type ParameterJacobian = OMatrix<f64, U2, nalgebra::Dyn>;
+
+/// A projected point with its derivatives.
+#[derive(Debug, Clone)]
+pub struct Projection {
+    /// Pixels.
+    pub pixel: Point2<f64>,
+    /// Pixels per metre, by the point in the camera frame.
+    pub d_pixel_d_point: Matrix2x3<f64>,
+    /// Pixels per unit of each parameter, in the order of [`CameraModel::parameters`].
+    pub d_pixel_d_parameters: ParameterJacobian,
+}
+
+/// A central camera: all rays meet in the optical centre.
+pub trait CameraModel {
+    /// Where a point in the camera frame (metres) lands, in pixels. `None` outside the model's domain
+    /// (behind a pinhole, beyond a fisheye's field, where the distortion is no longer monotonic).
+    /// The image's borders are not checked.
+    fn project(&self, p_in_camera: &Point3<f64>) -> Option<Point2<f64>>;
+
+    /// Like [`Self::project`], without derivatives by the parameters.
+    fn project_with_jacobian(
+        &self,
+        p_in_camera: &Point3<f64>,
+    ) -> Option<(Point2<f64>, Matrix2x3<f64>)>;
+
+    /// Like [`Self::project`], with all derivatives.
+    fn project_with_jacobians(&self, p_in_camera: &Point3<f64>) -> Option<Projection>;
+
+    /// The ray through a pixel, in the camera frame. `None` where the model has no inverse.
+    fn unproject(&self, pixel: &Point2<f64>) -> Option<Unit<Vector3<f64>>>;
+
+    /// The parameters in the model's documented order: `fx, fy, cx, cy` first, in pixels.
+    fn parameters(&self) -> Vec<f64>;
+
+    /// The model with other parameters, in the same order and number.
+    fn with_parameters(&self, parameters: &[f64]) -> Self
+    where
+        Self: Sized;
+}
+
+/// Any of the models.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "model", rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Intrinsics {
+    /// No distortion.
+    Pinhole(Pinhole),
+}
+
+/// Runs one expression on whichever model it is.
+macro_rules! with_model {
+    ($intrinsics:expr, $model:ident => $body:expr) => {
+        match $intrinsics {
+            Intrinsics::Pinhole($model) => $body,
+        }
+    };
+}
+
+impl CameraModel for Intrinsics {
+    fn project(&self, p_in_camera: &Point3<f64>) -> Option<Point2<f64>> {
+        with_model!(self, model => model.project(p_in_camera))
+    }
+
+    fn project_with_jacobian(
+        &self,
+        p_in_camera: &Point3<f64>,
+    ) -> Option<(Point2<f64>, Matrix2x3<f64>)> {
+        with_model!(self, model => model.project_with_jacobian(p_in_camera))
+    }
+
+    fn project_with_jacobians(&self, p_in_camera: &Point3<f64>) -> Option<Projection> {
+        with_model!(self, model => model.project_with_jacobians(p_in_camera))
+    }
+
+    fn unproject(&self, pixel: &Point2<f64>) -> Option<Unit<Vector3<f64>>> {
+        with_model!(self, model => model.unproject(pixel))
+    }
+
+    fn parameters(&self) -> Vec<f64> {
+        with_model!(self, model => model.parameters())
+    }
+
+    fn with_parameters(&self, parameters: &[f64]) -> Self {
+        match self {
+            Self::Pinhole(model) => Self::Pinhole(model.with_parameters(parameters)),
+        }
+    }
+}
+
+impl Intrinsics {
+    /// Focal lengths `(fx, fy)`, pixels.
+    pub fn focal_px(&self) -> (f64, f64) {
+        let parameters = self.parameters();
+        (parameters[0], parameters[1])
+    }
+
+    /// Principal point `(cx, cy)`, pixels.
+    pub fn principal_point_px(&self) -> (f64, f64) {
+        let parameters = self.parameters();
+        (parameters[2], parameters[3])
+    }
+}

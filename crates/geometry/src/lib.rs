@@ -1,0 +1,15 @@
+//! Geometry of rigs: typed frames and poses, camera models, minimal solvers, robust estimation,
+//! triangulation and bundle adjustment.
+//!
+//! No I/O, no images, no tensors. Frames and conventions are in `FRAMES.md` beside this crate.
+
+pub mod camera;
+pub mod frames;
+pub mod pose;
+pub mod so3;
+pub mod time;
+
+pub use camera::{CameraModel, Intrinsics};
+pub use frames::{Camera, Ego, Lidar, World};
+pub use pose::Pose;
+pub use time::{Duration, Timestamp};

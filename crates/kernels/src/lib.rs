@@ -1,0 +1,1 @@
+//! Image operators: a plain reference and a fast version of each.

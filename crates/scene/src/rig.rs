@@ -1,0 +1,161 @@
+//! The sensors of a vehicle and where they sit.
+
+use ommatidia_geometry::{
+    Camera, CameraModel, Duration, Ego, Intrinsics, Lidar, Pose, frames::Imu,
+};
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+/// The edge at which a rolling shutter starts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ReadoutDirection {
+    /// First row first.
+    TopToBottom,
+    /// Last row first.
+    BottomToTop,
+    /// First column first.
+    LeftToRight,
+    /// Last column first.
+    RightToLeft,
+}
+
+/// When the rows of an image were exposed. The image's timestamp is the middle of all of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Shutter {
+    /// All at once.
+    #[default]
+    Global,
+    /// Line after line.
+    Rolling {
+        /// From the first line's exposure to the last one's.
+        readout_ns: Duration,
+        /// Which line comes first.
+        direction: ReadoutDirection,
+    },
+}
+
+/// One camera.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CameraSensor {
+    /// Unique within the rig.
+    pub name: String,
+    /// Image width, pixels.
+    pub width: u32,
+    /// Image height, pixels.
+    pub height: u32,
+    /// Projection.
+    pub intrinsics: Intrinsics,
+    /// Mounting.
+    pub ego_from_camera: Pose<Ego, Camera>,
+    /// Exposure of the rows.
+    #[serde(default)]
+    pub shutter: Shutter,
+}
+
+/// One lidar.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct LidarSensor {
+    /// Unique within the rig.
+    pub name: String,
+    /// Mounting.
+    pub ego_from_lidar: Pose<Ego, Lidar>,
+}
+
+/// The inertial unit.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ImuSensor {
+    /// Unique within the rig.
+    pub name: String,
+    /// Mounting.
+    pub ego_from_imu: Pose<Ego, Imu>,
+}
+
+/// All sensors of one vehicle.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Rig {
+    /// Cameras; a [`crate::Frame`] holds its images in this order.
+    pub cameras: Vec<CameraSensor>,
+    /// Lidars; a [`crate::Frame`] holds its clouds in this order.
+    #[serde(default)]
+    pub lidars: Vec<LidarSensor>,
+    /// Inertial unit.
+    #[serde(default)]
+    pub imu: Option<ImuSensor>,
+}
+
+/// Why a rig cannot be used.
+#[derive(Debug, Clone, PartialEq, Error)]
+pub enum RigError {
+    /// A number that must be finite and within bounds is not.
+    #[error("sensor {sensor}: {what}")]
+    Calibration {
+        /// The sensor's name.
+        sensor: String,
+        /// What is wrong with it and what would be right.
+        what: String,
+    },
+    /// Two sensors share a name.
+    #[error("two sensors are named {0}; names must be unique within a rig")]
+    DuplicateName(String),
+}
+
+/// Largest image side accepted, pixels.
+const MAX_SIDE_PX: u32 = 32_768;
+
+impl CameraSensor {
+    /// Finite parameters, positive focal lengths, a sensible size.
+    ///
+    /// # Errors
+    /// [`RigError::Calibration`] names the first number that is out of bounds.
+    pub fn check(&self) -> Result<(), RigError> {
+        let fail = |what: String| Err(RigError::Calibration { sensor: self.name.clone(), what });
+        let (fx, fy) = self.intrinsics.focal_px();
+        if self.intrinsics.parameters().iter().any(|p| !p.is_finite()) {
+            return fail("an intrinsic parameter is not a finite number".into());
+        }
+        if fx <= 0.0 || fy <= 0.0 {
+            return fail(format!("focal length is {fx} x {fy} px; both must be positive"));
+        }
+        if !(1..=MAX_SIDE_PX).contains(&self.width) || !(1..=MAX_SIDE_PX).contains(&self.height) {
+            return fail(format!(
+                "image size is {} x {}; sides must be 1 to {MAX_SIDE_PX}",
+                self.width, self.height
+            ));
+        }
+        if !self.ego_from_camera.is_finite() {
+            return fail("its mounting pose is not finite".into());
+        }
+        Ok(())
+    }
+}
+
+impl Rig {
+    /// Every sensor is usable and its name unique.
+    ///
+    /// # Errors
+    /// The first sensor that is not.
+    pub fn check(&self) -> Result<(), RigError> {
+        self.cameras.iter().try_for_each(CameraSensor::check)?;
+        for lidar in &self.lidars {
+            if !lidar.ego_from_lidar.is_finite() {
+                let what = "its mounting pose is not finite".to_owned();
+                return Err(RigError::Calibration { sensor: lidar.name.clone(), what });
+            }
+        }
+        let mut names: Vec<&str> = self.cameras.iter().map(|c| c.name.as_str()).collect();
+        names.extend(self.lidars.iter().map(|l| l.name.as_str()));
+        names.extend(self.imu.iter().map(|i| i.name.as_str()));
+        names.sort_unstable();
+        match names.windows(2).find(|pair| pair[0] == pair[1]) {
+            Some(pair) => Err(RigError::DuplicateName(pair[0].to_owned())),
+            None => Ok(()),
+        }
+    }
+
+    /// Index of the camera of that name.
+    pub fn camera_index(&self, name: &str) -> Option<usize> {
+        self.cameras.iter().position(|camera| camera.name == name)
+    }
+}
