@@ -1,1 +1,8 @@
-//! See ARCHITECTURE.md.
+//! Automatic annotation of clips, offline and with hindsight.
+//!
+//! [`stages`] are pure steps over decoded data: no I/O, no clock, so that a run repeats bit for bit.
+
+mod error;
+pub mod stages;
+
+pub use error::Error;

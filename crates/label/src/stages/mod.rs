@@ -1,0 +1,1 @@
+//! One stage per folder, each a pure step.
