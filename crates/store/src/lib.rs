@@ -1,1 +1,11 @@
-//! See ARCHITECTURE.md.
+//! What lies on disk: clips as MCAP files, labels as Parquet tables, readers of foreign data sets.
+//!
+//! Every writer is atomic: a kill at any moment leaves the old file or the new one. Every reader
+//! checks what it reads and returns an [`Error`] that names the file; none panics on bad bytes.
+
+pub mod clip;
+pub mod error;
+pub mod formats;
+
+pub use clip::{ClipHeader, EncodedImage, FrameData};
+pub use error::Error;
