@@ -4,12 +4,16 @@
 //! No I/O, no images, no tensors. Frames and conventions are in `FRAMES.md` beside this crate.
 
 pub mod camera;
+pub mod error;
 pub mod frames;
 pub mod pose;
+pub mod robust;
 pub mod so3;
 pub mod time;
 
 pub use camera::{CameraModel, Intrinsics};
+pub use error::Error;
 pub use frames::{Camera, Ego, Lidar, World};
 pub use pose::Pose;
+pub use robust::Loss;
 pub use time::{Duration, Timestamp};
