@@ -1,1 +1,8 @@
-//! See ARCHITECTURE.md.
+//! The field's metrics, one file each: plain slices and scene types in, a serialisable report out.
+//!
+//! No I/O. Each definition is the official tool's; where two tools differ, the file says which.
+
+mod error;
+pub mod trajectory;
+
+pub use error::Error;

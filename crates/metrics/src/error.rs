@@ -1,0 +1,83 @@
+//! Why two things cannot be compared.
+
+use thiserror::Error;
+
+/// Why a metric has no value on these inputs.
+#[derive(Debug, Clone, PartialEq, Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// Poses that pair by position must be equally many.
+    #[error(
+        "the truth has {truth} poses and the estimate {estimate}; poses without times pair line by line, so cut both to the same frames or give both times"
+    )]
+    PoseCount {
+        /// Poses of the truth.
+        truth: usize,
+        /// Poses of the estimate.
+        estimate: usize,
+    },
+    /// Too few poses of the two trajectories belong together.
+    #[error(
+        "{found} of {truth} true and {estimate} estimated poses pair within {tolerance_s} s; at least {needed} must: check that both use one clock (truth {truth_span}, estimate {estimate_span})"
+    )]
+    TooFewPairs {
+        /// Pairs found.
+        found: usize,
+        /// Pairs needed.
+        needed: usize,
+        /// Poses of the truth.
+        truth: usize,
+        /// Poses of the estimate.
+        estimate: usize,
+        /// Largest difference in time, seconds.
+        tolerance_s: f64,
+        /// First and last time of the truth.
+        truth_span: String,
+        /// First and last time of the estimate.
+        estimate_span: String,
+    },
+    /// NaN or infinity in a pose.
+    #[error("pose {index} of the {which} holds a number that is not finite")]
+    PoseNotFinite {
+        /// `truth` or `estimate`.
+        which: &'static str,
+        /// Position, from 0.
+        index: usize,
+    },
+    /// The positions do not fix an alignment.
+    #[error(
+        "the {poses} paired positions lie on a line or a point and fix no alignment; use alignment `none` or a longer piece"
+    )]
+    DegenerateAlignment {
+        /// Paired poses.
+        poses: usize,
+    },
+    /// A relative error needs at least one pair of poses that far apart.
+    #[error("no two of the {poses} poses are {delta} apart; choose a smaller delta")]
+    NoPairs {
+        /// Paired poses.
+        poses: usize,
+        /// The distance asked for.
+        delta: String,
+    },
+    /// Two images that are compared pixel by pixel differ in size.
+    #[error("the true depth is {truth_width}x{truth_height} and the estimate {width}x{height}")]
+    ImageSize {
+        /// Width of the truth, pixels.
+        truth_width: usize,
+        /// Height of the truth, pixels.
+        truth_height: usize,
+        /// Width of the estimate, pixels.
+        width: usize,
+        /// Height of the estimate, pixels.
+        height: usize,
+    },
+    /// Nothing to compare with.
+    #[error("no true depth lies within {min_depth_m} to {max_depth_m} m in any of the images")]
+    NoTruth {
+        /// Smallest depth counted, metres.
+        min_depth_m: f64,
+        /// Largest depth counted, metres.
+        max_depth_m: f64,
+    },
+}
