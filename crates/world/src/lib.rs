@@ -1,1 +1,15 @@
-//! See ARCHITECTURE.md.
+//! Procedural scenes, ray-cast sensors and exact truth.
+//!
+//! So far one kind of world: a street with buildings, parked cars, trees and one oncoming car,
+//! driven and filmed by a rig with any camera models. Deterministic in (seed, options).
+
+mod bvh;
+pub mod drive;
+pub mod material;
+mod noise;
+pub mod rig;
+pub mod sensor;
+pub mod shape;
+pub mod street;
+
+pub use drive::{Drive, DriveFrame, DriveOptions};
