@@ -34,6 +34,9 @@ struct Seen {
     p_in_world: Point3<f64>,
 }
 
+/// Position (m), intensity, beam and class of one lidar return.
+type Return = ([f32; 3], f32, u16, u8);
+
 /// A street at one moment, ready for rays.
 pub struct Moment<'a> {
     street: &'a Street,
@@ -111,7 +114,7 @@ impl<'a> Moment<'a> {
     ) -> PointCloud {
         let world_from_lidar = world_from_ego * ego_from_lidar;
         let origin = Point3::from(world_from_lidar.translation);
-        let returns: Vec<Option<([f32; 3], f32, u16, u8)>> = (0..LIDAR_BEAMS * LIDAR_COLUMNS)
+        let returns: Vec<Option<Return>> = (0..LIDAR_BEAMS * LIDAR_COLUMNS)
             .into_par_iter()
             .map(|index| {
                 let (column, beam) = (index / LIDAR_BEAMS, index % LIDAR_BEAMS);
