@@ -9,6 +9,7 @@ pub mod frames;
 pub mod pose;
 pub mod robust;
 pub mod so3;
+pub mod solvers;
 pub mod time;
 
 pub use camera::{CameraModel, Intrinsics};
