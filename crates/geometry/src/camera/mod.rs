@@ -2,9 +2,57 @@
 //!
 //! Pixel centres lie at integer + 0.5; image coordinates are x right, y down, in pixels.
 
-mod pinhole;
+/// How a model is written: its parameters by name, without what it derives from them.
+macro_rules! named_parameters {
+    ($model:ident as $written:ident { $($name:ident),+ }) => {
+        #[derive(serde::Serialize, serde::Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct $written {
+            fx: f64,
+            fy: f64,
+            cx: f64,
+            cy: f64,
+            $($name: f64),+
+        }
 
+        impl From<$written> for $model {
+            fn from(written: $written) -> Self {
+                let $written { fx, fy, cx, cy, $($name),+ } = written;
+                Self::new(crate::camera::Pinhole { fx, fy, cx, cy }, [$($name),+])
+            }
+        }
+
+        impl From<$model> for $written {
+            fn from(model: $model) -> Self {
+                use crate::camera::{PlaneModel, Pinhole};
+                let Pinhole { fx, fy, cx, cy } = *model.pinhole();
+                let [$($name),+] = model.shape();
+                Self { fx, fy, cx, cy, $($name),+ }
+            }
+        }
+    };
+}
+use named_parameters;
+
+mod brown_conrady;
+mod distortion;
+mod double_sphere;
+mod kannala_brandt;
+mod mei;
+mod pinhole;
+mod plane;
+mod polynomial;
+mod rational;
+#[cfg(test)]
+mod tests;
+
+pub use brown_conrady::BrownConrady;
+pub use double_sphere::DoubleSphere;
+pub use kannala_brandt::KannalaBrandt;
+pub use mei::Mei;
 pub use pinhole::Pinhole;
+pub use plane::{PlaneModel, ShapeJacobian};
+pub use rational::Rational;
 
 use nalgebra::{Matrix2x3, OMatrix, Point2, Point3, U2, Unit, Vector3};
 use serde::{Deserialize, Serialize};
@@ -61,6 +109,16 @@ pub trait CameraModel {
 pub enum Intrinsics {
     /// No distortion.
     Pinhole(Pinhole),
+    /// OpenCV's five coefficients.
+    BrownConrady(BrownConrady),
+    /// OpenCV's eight coefficients.
+    Rational(Rational),
+    /// OpenCV's fisheye.
+    KannalaBrandt(KannalaBrandt),
+    /// The unified model with distortion.
+    Mei(Mei),
+    /// Two spheres.
+    DoubleSphere(DoubleSphere),
 }
 
 /// Runs one expression on whichever model it is.
@@ -68,6 +126,11 @@ macro_rules! with_model {
     ($intrinsics:expr, $model:ident => $body:expr) => {
         match $intrinsics {
             Intrinsics::Pinhole($model) => $body,
+            Intrinsics::BrownConrady($model) => $body,
+            Intrinsics::Rational($model) => $body,
+            Intrinsics::KannalaBrandt($model) => $body,
+            Intrinsics::Mei($model) => $body,
+            Intrinsics::DoubleSphere($model) => $body,
         }
     };
 }
@@ -97,22 +160,37 @@ impl CameraModel for Intrinsics {
     }
 
     fn with_parameters(&self, parameters: &[f64]) -> Self {
-        match self {
-            Self::Pinhole(model) => Self::Pinhole(model.with_parameters(parameters)),
-        }
+        with_model!(self, model => model.with_parameters(parameters).into())
     }
 }
 
+/// Each model is one of the enum's.
+macro_rules! into_intrinsics {
+    ($($model:ident),+) => {
+        $(impl From<$model> for Intrinsics {
+            fn from(model: $model) -> Self {
+                Self::$model(model)
+            }
+        })+
+    };
+}
+into_intrinsics!(Pinhole, BrownConrady, Rational, KannalaBrandt, Mei, DoubleSphere);
+
 impl Intrinsics {
+    /// Focal lengths and principal point alone: the same camera without distortion or mirror.
+    pub fn pinhole(&self) -> Pinhole {
+        with_model!(self, model => *model.pinhole())
+    }
+
     /// Focal lengths `(fx, fy)`, pixels.
     pub fn focal_px(&self) -> (f64, f64) {
-        let parameters = self.parameters();
-        (parameters[0], parameters[1])
+        let Pinhole { fx, fy, .. } = self.pinhole();
+        (fx, fy)
     }
 
     /// Principal point `(cx, cy)`, pixels.
     pub fn principal_point_px(&self) -> (f64, f64) {
-        let parameters = self.parameters();
-        (parameters[2], parameters[3])
+        let Pinhole { cx, cy, .. } = self.pinhole();
+        (cx, cy)
     }
 }

@@ -1,9 +1,9 @@
 //! The pinhole camera without distortion.
 
-use nalgebra::{Matrix2x3, Point2, Point3, Unit, Vector3};
+use nalgebra::{Matrix2x3, Point3, Unit, Vector2, Vector3};
 use serde::{Deserialize, Serialize};
 
-use super::{CameraModel, ParameterJacobian, Projection};
+use super::plane::{PlaneModel, ShapeJacobian};
 
 /// `u = fx x/z + cx`, `v = fy y/z + cy`. Parameters: `fx, fy, cx, cy`, pixels.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -19,42 +19,62 @@ pub struct Pinhole {
     pub cy: f64,
 }
 
-impl CameraModel for Pinhole {
-    fn project(&self, p: &Point3<f64>) -> Option<Point2<f64>> {
-        (p.z > 0.0)
-            .then(|| Point2::new(self.fx * p.x / p.z + self.cx, self.fy * p.y / p.z + self.cy))
+/// Largest tangent of the angle to the optical axis that a perspective model projects: 89.94 degrees.
+pub(super) const MAX_TANGENT: f64 = 1e3;
+
+/// `(x/z, y/z)` in front of the camera and up to [`MAX_TANGENT`].
+#[inline]
+pub(super) fn perspective(p: &Point3<f64>) -> Option<Vector2<f64>> {
+    // False for what is not a number.
+    let inside = p.z > 0.0;
+    if !inside {
+        return None;
+    }
+    let z_inverse = 1.0 / p.z;
+    let m = Vector2::new(p.x * z_inverse, p.y * z_inverse);
+    (m.norm_squared() <= MAX_TANGENT * MAX_TANGENT).then_some(m)
+}
+
+/// Derivative of [`perspective`] by the point, given its value `m`.
+#[inline]
+pub(super) fn perspective_jacobian(p: &Point3<f64>, m: &Vector2<f64>) -> Matrix2x3<f64> {
+    let z_inverse = 1.0 / p.z;
+    Matrix2x3::new(z_inverse, 0.0, -z_inverse * m.x, 0.0, z_inverse, -z_inverse * m.y)
+}
+
+impl PlaneModel for Pinhole {
+    type Shape = [f64; 0];
+
+    fn from_parts(pinhole: Pinhole, []: [f64; 0]) -> Self {
+        pinhole
     }
 
-    fn project_with_jacobian(&self, p: &Point3<f64>) -> Option<(Point2<f64>, Matrix2x3<f64>)> {
-        let pixel = self.project(p)?;
-        let z_inverse = 1.0 / p.z;
-        let (x, y) = (p.x * z_inverse, p.y * z_inverse);
-        let (sx, sy) = (self.fx * z_inverse, self.fy * z_inverse);
-        Some((pixel, Matrix2x3::new(sx, 0.0, -sx * x, 0.0, sy, -sy * y)))
+    #[inline]
+    fn pinhole(&self) -> &Pinhole {
+        self
     }
 
-    fn project_with_jacobians(&self, p: &Point3<f64>) -> Option<Projection> {
-        let (pixel, d_pixel_d_point) = self.project_with_jacobian(p)?;
-        let (x, y) = (p.x / p.z, p.y / p.z);
-        let d_pixel_d_parameters =
-            ParameterJacobian::from_row_slice(&[x, 0.0, 1.0, 0.0, 0.0, y, 0.0, 1.0]);
-        Some(Projection { pixel, d_pixel_d_point, d_pixel_d_parameters })
+    fn shape(&self) -> [f64; 0] {
+        []
     }
 
-    fn unproject(&self, pixel: &Point2<f64>) -> Option<Unit<Vector3<f64>>> {
-        Some(Unit::new_normalize(Vector3::new(
-            (pixel.x - self.cx) / self.fx,
-            (pixel.y - self.cy) / self.fy,
-            1.0,
-        )))
+    #[inline]
+    fn to_plane(&self, p: &Point3<f64>) -> Option<Vector2<f64>> {
+        perspective(p)
     }
 
-    fn parameters(&self) -> Vec<f64> {
-        vec![self.fx, self.fy, self.cx, self.cy]
+    #[inline]
+    fn to_plane_with_jacobian(&self, p: &Point3<f64>) -> Option<(Vector2<f64>, Matrix2x3<f64>)> {
+        let m = perspective(p)?;
+        Some((m, perspective_jacobian(p, &m)))
     }
 
-    fn with_parameters(&self, parameters: &[f64]) -> Self {
-        let [fx, fy, cx, cy] = parameters[..] else { panic!("a pinhole has 4 parameters") };
-        Self { fx, fy, cx, cy }
+    fn plane_by_shape(&self, _: &Point3<f64>) -> ShapeJacobian {
+        ShapeJacobian::zeros()
+    }
+
+    #[inline]
+    fn ray(&self, m: &Vector2<f64>) -> Option<Unit<Vector3<f64>>> {
+        Some(Unit::new_normalize(Vector3::new(m.x, m.y, 1.0)))
     }
 }
