@@ -1,5 +1,9 @@
 //! Readers of foreign data sets, one file each.
 
+mod common;
+mod kitti_odometry;
+mod semantickitti;
+
 use std::path::{Path, PathBuf};
 
 use ommatidia_scene::Skipped;
@@ -8,7 +12,8 @@ use serde::{Deserialize, Serialize};
 use crate::{ClipHeader, Error, FrameData};
 
 /// Every format, in the order in which `auto` asks them.
-pub const FORMATS: &[&dyn Format] = &[];
+pub const FORMATS: &[&dyn Format] =
+    &[&kitti_odometry::KittiOdometry, &semantickitti::SemanticKitti];
 
 /// What to take from a source.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -26,6 +31,9 @@ pub struct ImportOptions {
 pub trait Format: Sync {
     /// Its name on the command line, snake case.
     fn name(&self) -> &'static str;
+
+    /// What [`Self::detect`] looks for, for people.
+    fn looks_for(&self) -> &'static str;
 
     /// Whether the source looks like this format. Looks at names and first bytes only.
     fn detect(&self, source: &Path) -> bool;
@@ -52,18 +60,34 @@ pub trait Drive {
     fn skipped(&self) -> Vec<Skipped>;
 }
 
-/// The format of that name, or with `auto` the first that recognises the source.
+/// The format of that name, or with `auto` the only one that recognises the source.
 ///
 /// # Errors
-/// [`Error::UnknownFormat`]; [`Error::Read`] if the source is not there.
+/// [`Error::UnknownFormat`] if no format has the name or recognises the source, with what each looks
+/// for; [`Error::Source`] if there is no such file or directory, or several formats recognise it.
 pub fn find(name: &str, source: &Path) -> Result<&'static dyn Format, Error> {
     std::fs::metadata(source).map_err(|cause| Error::read(source, cause))?;
-    let found = FORMATS.iter().copied().find(|format| match name {
-        "auto" => format.detect(source),
-        _ => format.name() == name,
-    });
-    found.ok_or_else(|| {
-        let known: Vec<&str> = FORMATS.iter().map(|format| format.name()).collect();
-        Error::UnknownFormat { path: source.to_owned(), known: known.join(", ") }
-    })
+    if name != "auto" {
+        let named = FORMATS.iter().copied().find(|format| format.name() == name);
+        let known = || FORMATS.iter().map(|format| format.name()).collect::<Vec<_>>().join(", ");
+        return named.ok_or_else(|| {
+            let what = format!("cannot be read as {name:?}; the formats are {}", known());
+            Error::source(source, what)
+        });
+    }
+    let found: Vec<_> = FORMATS.iter().copied().filter(|format| format.detect(source)).collect();
+    match found[..] {
+        [only] => Ok(only),
+        [] => {
+            let wanted =
+                |format: &&dyn Format| format!("{}: {}", format.name(), format.looks_for());
+            let known = FORMATS.iter().map(wanted).collect::<Vec<_>>().join("; ");
+            Err(Error::UnknownFormat { path: source.to_owned(), known })
+        }
+        _ => {
+            let names = found.iter().map(|format| format.name()).collect::<Vec<_>>().join(", ");
+            let what = format!("looks like several formats ({names}); name one with --format");
+            Err(Error::source(source, what))
+        }
+    }
 }
