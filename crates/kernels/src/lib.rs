@@ -1,1 +1,4 @@
 //! Image operators: a plain reference and a fast version of each.
+
+pub mod simd;
+pub mod stereo;
