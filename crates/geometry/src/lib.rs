@@ -3,6 +3,7 @@
 //!
 //! No I/O, no images, no tensors. Frames and conventions are in `FRAMES.md` beside this crate.
 
+pub mod bundle;
 pub mod camera;
 pub mod error;
 pub mod frames;
