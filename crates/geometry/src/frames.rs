@@ -25,3 +25,7 @@ pub enum Imu {}
 /// An annotated object: x forward, y left, z up; origin at the centre of its box.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Object {}
+
+/// A virtual camera of a rectified stereo pair: as [`Camera`], x along the baseline.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rectified {}

@@ -12,6 +12,7 @@ pub mod robust;
 pub mod so3;
 pub mod solvers;
 pub mod time;
+pub mod triangulation;
 
 pub use camera::{CameraModel, Intrinsics};
 pub use error::Error;

@@ -6,19 +6,7 @@ use ommatidia_geometry::{
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-/// The edge at which a rolling shutter starts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ReadoutDirection {
-    /// First row first.
-    TopToBottom,
-    /// Last row first.
-    BottomToTop,
-    /// First column first.
-    LeftToRight,
-    /// Last column first.
-    RightToLeft,
-}
+pub use ommatidia_geometry::camera::ReadoutDirection;
 
 /// When the rows of an image were exposed. The image's timestamp is the middle of all of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]

@@ -43,6 +43,8 @@ mod pinhole;
 mod plane;
 mod polynomial;
 mod rational;
+pub mod rectify;
+pub mod rolling_shutter;
 #[cfg(test)]
 mod tests;
 
@@ -53,6 +55,8 @@ pub use mei::Mei;
 pub use pinhole::Pinhole;
 pub use plane::{PlaneModel, ShapeJacobian};
 pub use rational::Rational;
+pub use rectify::{NotRectifiable, Rectification, SourceMap, StereoView, rectify};
+pub use rolling_shutter::{ConstantVelocity, ReadoutDirection, RollingShutter, project_rolling};
 
 use nalgebra::{Matrix2x3, OMatrix, Point2, Point3, U2, Unit, Vector3};
 use serde::{Deserialize, Serialize};
