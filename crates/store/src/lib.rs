@@ -3,9 +3,16 @@
 //! Every writer is atomic: a kill at any moment leaves the old file or the new one. Every reader
 //! checks what it reads and returns an [`Error`] that names the file; none panics on bad bytes.
 
+pub mod atomic;
 pub mod clip;
+pub mod depth_png;
 pub mod error;
 pub mod formats;
+pub mod hash;
+pub mod image;
+mod pose_record;
+#[cfg(test)]
+mod testing;
 
-pub use clip::{ClipHeader, EncodedImage, FrameData};
+pub use clip::{ClipHeader, ClipReader, ClipSummary, ClipWriter, EncodedImage, FrameData};
 pub use error::Error;

@@ -1,4 +1,21 @@
 //! A clip is one MCAP file with Foxglove's schemas.
+//!
+//! Topics: `/camera/NAME/image`, `/camera/NAME/calibration`, `/lidar/NAME/points`, `/tf` (frames `world`,
+//! `ego` and one per sensor). Viewers open it as it is. What Foxglove's messages cannot say exactly is in
+//! two JSON attachments, `ommatidia/clip.json` and `ommatidia/frames.json`; each payload is a chunk of its
+//! own, which the frame table names, so that one read fetches it.
+
+mod container;
+mod convert;
+mod disk;
+mod foxglove;
+mod reader;
+#[cfg(test)]
+mod tests;
+mod writer;
+
+pub use reader::ClipReader;
+pub use writer::{ClipSummary, ClipWriter};
 
 use std::path::Path;
 

@@ -1,0 +1,278 @@
+//! Files that are there whole or not at all.
+//!
+//! Bytes go to a hidden temporary in the target's directory; [`AtomicFile::commit`] brings them to the
+//! disk and renames them over the target. A kill at any moment leaves the target as it was. What a kill
+//! leaves behind is named `.NAME.PID-N.tmp-omma`, holds no lock, and is removed by the next writer.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use serde::Serialize;
+
+use crate::Error;
+
+const SUFFIX: &str = ".tmp-omma";
+const BUFFER_BYTES: usize = 1 << 20;
+
+/// A file under construction. Dropped without [`AtomicFile::commit`], it leaves nothing.
+#[derive(Debug)]
+pub struct AtomicFile {
+    target: PathBuf,
+    temporary: PathBuf,
+    // Holds an advisory lock for as long as this process writes.
+    file: Option<BufWriter<File>>,
+    written_bytes: u64,
+}
+
+impl AtomicFile {
+    /// Starts a file that will replace `target`, whose directory must exist. Removes what killed writers
+    /// of the same target left behind.
+    ///
+    /// # Errors
+    /// [`Error::Write`], [`Error::DiskFull`].
+    pub fn create(target: &Path) -> Result<Self, Error> {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        let fail = |cause| Error::write(target, 0, cause);
+        let name = target.file_name().ok_or_else(|| fail(io::ErrorKind::InvalidInput.into()))?;
+        let prefix = format!(".{}.", name.to_string_lossy());
+        remove_stale(directory_of(target), &prefix);
+        let serial = NEXT.fetch_add(1, Ordering::Relaxed);
+        let temporary =
+            directory_of(target).join(format!("{prefix}{}-{serial}{SUFFIX}", std::process::id()));
+        let file =
+            OpenOptions::new().write(true).create_new(true).open(&temporary).map_err(fail)?;
+        // Where the file system has no locks, nobody can tell a stale temporary and none is removed.
+        let _ = file.try_lock();
+        let file = Some(BufWriter::with_capacity(BUFFER_BYTES, file));
+        Ok(Self { target: target.to_owned(), temporary, file, written_bytes: 0 })
+    }
+
+    /// Where the bytes will be.
+    pub fn target(&self) -> &Path {
+        &self.target
+    }
+
+    /// Bytes written so far.
+    pub fn written_bytes(&self) -> u64 {
+        self.written_bytes
+    }
+
+    /// Appends.
+    ///
+    /// # Errors
+    /// [`Error::Write`], [`Error::DiskFull`].
+    pub fn append(&mut self, bytes: &[u8]) -> Result<(), Error> {
+        self.write_all(bytes).map_err(|cause| self.error(cause))
+    }
+
+    /// An error about this file.
+    pub fn error(&self, cause: io::Error) -> Error {
+        Error::write(&self.target, self.written_bytes, cause)
+    }
+
+    /// Brings the bytes to the disk and puts them in the target's place.
+    ///
+    /// # Errors
+    /// [`Error::Write`], [`Error::DiskFull`]; the target is then as it was.
+    pub fn commit(mut self) -> Result<(), Error> {
+        self.sync_and_rename().map_err(|cause| self.error(cause))
+    }
+
+    fn sync_and_rename(&mut self) -> io::Result<()> {
+        self.flush()?;
+        if let Some(file) = self.file.as_ref() {
+            file.get_ref().sync_all()?;
+        }
+        fs::rename(&self.temporary, &self.target)?;
+        self.file = None;
+        sync_directory(directory_of(&self.target))
+    }
+}
+
+impl Write for AtomicFile {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        faults::check(self.written_bytes, bytes.len())?;
+        let file = self.file.as_mut().expect("an uncommitted file is open");
+        let count = file.write(bytes)?;
+        self.written_bytes += count as u64;
+        Ok(count)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.as_mut().map_or(Ok(()), BufWriter::flush)
+    }
+}
+
+impl Drop for AtomicFile {
+    fn drop(&mut self) {
+        if let Some(file) = self.file.take() {
+            // Without flushing: a full disk would only fail again.
+            drop(file.into_parts());
+            let _ = fs::remove_file(&self.temporary);
+        }
+    }
+}
+
+/// Writes a small file at once.
+///
+/// # Errors
+/// [`Error::Write`], [`Error::DiskFull`].
+pub fn write_bytes(target: &Path, bytes: &[u8]) -> Result<(), Error> {
+    let mut file = AtomicFile::create(target)?;
+    file.append(bytes)?;
+    file.commit()
+}
+
+/// Writes a value as indented JSON with a final newline.
+///
+/// # Errors
+/// [`Error::Write`], [`Error::DiskFull`].
+pub fn write_json<T: Serialize>(target: &Path, value: &T) -> Result<(), Error> {
+    let mut bytes = serde_json::to_vec_pretty(value)
+        .map_err(|cause| Error::write(target, 0, io::Error::other(cause)))?;
+    bytes.push(b'\n');
+    write_bytes(target, &bytes)
+}
+
+/// Creates a directory and those above it.
+///
+/// # Errors
+/// [`Error::Write`], [`Error::DiskFull`].
+pub fn create_directory(path: &Path) -> Result<(), Error> {
+    fs::create_dir_all(path).map_err(|cause| Error::write(path, 0, cause))
+}
+
+/// Removes every temporary in a directory that no process is writing any more.
+pub fn clean(directory: &Path) {
+    remove_stale(directory, ".");
+}
+
+/// Makes renames and removals in a directory survive a power cut.
+///
+/// # Errors
+/// What the system says.
+pub(crate) fn sync_directory(directory: &Path) -> io::Result<()> {
+    // Windows cannot open a directory and needs no such step.
+    if cfg!(unix) { File::open(directory)?.sync_all() } else { Ok(()) }
+}
+
+fn directory_of(target: &Path) -> &Path {
+    match target.parent() {
+        Some(parent) if parent.as_os_str().is_empty() => Path::new("."),
+        Some(parent) => parent,
+        None => Path::new("."),
+    }
+}
+
+fn remove_stale(directory: &Path, prefix: &str) {
+    let Ok(entries) = fs::read_dir(directory) else { return };
+    for entry in entries.flatten() {
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        if !(name.starts_with(prefix) && name.ends_with(SUFFIX)) {
+            continue;
+        }
+        let unlocked = OpenOptions::new()
+            .write(true)
+            .open(entry.path())
+            .is_ok_and(|file| file.try_lock().is_ok());
+        if unlocked {
+            let _ = fs::remove_file(entry.path());
+        }
+    }
+}
+
+/// Makes writes fail at a chosen byte, in tests only.
+pub(crate) mod faults {
+    use std::io;
+
+    #[cfg(test)]
+    thread_local! {
+        /// Space left on the imagined disk of this thread, bytes.
+        pub(crate) static DISK_BYTES: std::cell::Cell<Option<u64>> = const { std::cell::Cell::new(None) };
+    }
+
+    #[cfg(test)]
+    pub(super) fn check(written_bytes: u64, more: usize) -> io::Result<()> {
+        match DISK_BYTES.get() {
+            Some(size) if written_bytes + more as u64 > size => {
+                Err(io::ErrorKind::StorageFull.into())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    #[cfg(not(test))]
+    pub(super) fn check(_written_bytes: u64, _more: usize) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(directory: &Path) -> Vec<String> {
+        let mut names: Vec<String> = fs::read_dir(directory)
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned())
+            .collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn the_target_changes_only_on_commit() {
+        let directory = tempfile::tempdir().unwrap();
+        let target = directory.path().join("a.bin");
+        write_bytes(&target, b"old").unwrap();
+        let mut file = AtomicFile::create(&target).unwrap();
+        file.append(b"new").unwrap();
+        assert_eq!(fs::read(&target).unwrap(), b"old");
+        file.commit().unwrap();
+        assert_eq!(fs::read(&target).unwrap(), b"new");
+        assert_eq!(names(directory.path()), ["a.bin"]);
+    }
+
+    #[test]
+    fn a_dropped_file_leaves_nothing() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut file = AtomicFile::create(&directory.path().join("a.bin")).unwrap();
+        file.append(b"half").unwrap();
+        drop(file);
+        assert!(names(directory.path()).is_empty());
+    }
+
+    #[test]
+    fn what_a_kill_left_is_removed_and_what_others_write_is_not() {
+        let directory = tempfile::tempdir().unwrap();
+        let target = directory.path().join("a.bin");
+        fs::write(directory.path().join(".a.bin.999999999-0.tmp-omma"), b"half").unwrap();
+        fs::write(directory.path().join(".b.bin.999999999-0.tmp-omma"), b"half").unwrap();
+        let first = AtomicFile::create(&target).unwrap();
+        let second = AtomicFile::create(&target).unwrap();
+        second.commit().unwrap();
+        first.commit().unwrap();
+        assert_eq!(names(directory.path()), [".b.bin.999999999-0.tmp-omma", "a.bin"]);
+        clean(directory.path());
+        assert_eq!(names(directory.path()), ["a.bin"]);
+    }
+
+    #[test]
+    fn a_full_disk_is_told_apart_and_leaves_the_old() {
+        let directory = tempfile::tempdir().unwrap();
+        let target = directory.path().join("a.bin");
+        write_bytes(&target, b"old").unwrap();
+        for size in 0..4 {
+            faults::DISK_BYTES.set(Some(size));
+            let error = write_bytes(&target, b"new!").unwrap_err();
+            faults::DISK_BYTES.set(None);
+            assert!(matches!(&error, Error::DiskFull { path, .. } if *path == target), "{error}");
+            assert!(error.is_environment());
+            assert_eq!(fs::read(&target).unwrap(), b"old");
+            assert_eq!(names(directory.path()), ["a.bin"]);
+        }
+    }
+}

@@ -1,0 +1,380 @@
+//! Writes clips.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use mcap::records::MessageHeader;
+use mcap::write::NoSeek;
+use mcap::{Attachment, McapError, WriteOptions};
+use ommatidia_geometry::Timestamp;
+use ommatidia_scene::{ContentHash, ImageEncoding, PointCloud, PoseSample};
+use prost::Message;
+use rayon::prelude::*;
+
+use super::disk::{FRAMES, FrameRecord, FrameTable, HEADER, HeaderRecord, PayloadRecord, VERSION};
+use super::foxglove::{self, Schema};
+use super::{ClipHeader, EncodedImage, FrameData, convert, reader};
+use crate::atomic::AtomicFile;
+use crate::pose_record::PoseRecord;
+use crate::{Error, hash, image};
+
+/// Names of coordinate frames that no sensor may take.
+const WORLD: &str = "world";
+const EGO: &str = "ego";
+
+/// Writes one clip. Dropped before [`ClipWriter::finish`], it leaves nothing.
+///
+/// Memory holds one frame, the frame table and the poses. The same input gives the same bytes.
+pub struct ClipWriter {
+    path: PathBuf,
+    mcap: Mcap,
+    header: ClipHeader,
+    channels: Channels,
+    table: FrameTable,
+    chunks: u64,
+}
+
+/// What a finished clip is known by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ClipSummary {
+    /// As [`super::ClipReader::content_hash`].
+    pub content_hash: ContentHash,
+    /// Number of frames.
+    pub frames: usize,
+    /// Size of the file.
+    pub bytes: u64,
+}
+
+struct Channels {
+    transforms: u16,
+    images: Vec<u16>,
+    clouds: Vec<u16>,
+}
+
+impl ClipWriter {
+    /// Starts a clip that will replace `path`.
+    ///
+    /// # Errors
+    /// [`Error::Rig`] if the rig cannot be used; [`Error::Write`], [`Error::DiskFull`].
+    pub fn create(path: &Path, header: &ClipHeader) -> Result<Self, Error> {
+        check_rig(path, header)?;
+        let mut mcap = Mcap::create(path)?;
+        let channels = mcap.declare(header)?;
+        let table = FrameTable { version: VERSION, ..Default::default() };
+        // Declaring wrote the first chunk.
+        Ok(Self { path: path.to_owned(), mcap, header: header.clone(), channels, table, chunks: 1 })
+    }
+
+    /// Appends a frame. `truth` is not written: it belongs in labels.
+    ///
+    /// # Errors
+    /// [`Error::Frame`] if times do not ascend, poses are not finite or not ascending, or a sensor's data
+    /// does not fit the rig; [`Error::Image`] if an image is cut short, damaged or not of its
+    /// calibration's size; [`Error::Write`], [`Error::DiskFull`]. The clip cannot be continued after one.
+    pub fn write(&mut self, frame: &FrameData) -> Result<(), Error> {
+        self.check(frame)?;
+        self.check_images(frame)?;
+        let mut record = FrameRecord {
+            timestamp_ns: frame.timestamp.0,
+            images: Vec::with_capacity(frame.images.len()),
+            clouds: Vec::with_capacity(frame.clouds.len()),
+        };
+        self.write_transforms(frame)?;
+        for (camera, entry) in frame.images.iter().enumerate() {
+            let write = |(time, image): &(Timestamp, _)| self.write_image(camera, *time, image);
+            record.images.push(entry.as_ref().map(write).transpose()?);
+        }
+        for (lidar, entry) in frame.clouds.iter().enumerate() {
+            let write = |(time, cloud): &(Timestamp, _)| self.write_cloud(lidar, *time, cloud);
+            record.clouds.push(entry.as_ref().map(write).transpose()?);
+        }
+        let poses = frame.poses.iter().map(|p| (p.timestamp.0, PoseRecord::new(&p.world_from_ego)));
+        self.table.poses.extend(poses);
+        self.table.frames.push(record);
+        Ok(())
+    }
+
+    /// Completes the file and puts it in place.
+    ///
+    /// # Errors
+    /// [`Error::Clip`] if there is no frame; [`Error::Write`], [`Error::DiskFull`].
+    pub fn finish(mut self) -> Result<ClipSummary, Error> {
+        if self.table.frames.is_empty() {
+            let what = "would have no frame; check the source and the sequence".to_owned();
+            return Err(Error::Clip { path: self.path, what });
+        }
+        let json = |value: serde_json::Result<Vec<u8>>| {
+            value.map_err(|cause| Error::write(&self.path, 0, std::io::Error::other(cause)))
+        };
+        let header = json(serde_json::to_vec(&HeaderRecord::new(&self.header)))?;
+        let frames = json(serde_json::to_vec(&self.table))?;
+        let content_hash = reader::content_hash(&header, &frames);
+        self.mcap.attach(HEADER, &header)?;
+        self.mcap.attach(FRAMES, &frames)?;
+        let bytes = self.mcap.finish()?;
+        Ok(ClipSummary { content_hash, frames: self.table.frames.len(), bytes })
+    }
+
+    fn frame_error(&self, what: String) -> Error {
+        Error::Frame { path: self.path.clone(), frame: self.table.frames.len(), what }
+    }
+
+    fn check(&self, frame: &FrameData) -> Result<(), Error> {
+        let fail = |what: String| Err(self.frame_error(what));
+        let rig = &self.header.rig;
+        let (cameras, lidars) = (rig.cameras.len(), rig.lidars.len());
+        if (frame.images.len(), frame.clouds.len()) != (cameras, lidars) {
+            let (images, clouds) = (frame.images.len(), frame.clouds.len());
+            return fail(format!(
+                "{images} image and {clouds} cloud entries for {cameras} cameras and {lidars} lidars"
+            ));
+        }
+        let earlier = self.table.frames.last().map(|last| Timestamp(last.timestamp_ns));
+        if let Some(earlier) = earlier.filter(|&earlier| earlier >= frame.timestamp) {
+            return fail(format!(
+                "its time {} s is not after the frame before it at {earlier} s; sort the frames by time and drop repeats",
+                frame.timestamp
+            ));
+        }
+        self.check_poses(&frame.poses).or_else(fail)?;
+        for (lidar, entry) in rig.lidars.iter().zip(&frame.clouds) {
+            if let Some((_, cloud)) = entry {
+                check_cloud(cloud).or_else(|what| fail(format!("lidar {}: {what}", lidar.name)))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn check_poses(&self, poses: &[PoseSample]) -> Result<(), String> {
+        if !poses.is_empty() && self.header.trajectory.is_none() {
+            return Err("it has poses, the clip's header names no source of poses".to_owned());
+        }
+        let mut earlier = self.table.poses.last().map(|&(time, _)| Timestamp(time));
+        for pose in poses {
+            let time = pose.timestamp;
+            PoseRecord::new(&pose.world_from_ego)
+                .pose::<(), ()>(&format!("the vehicle at {time} s"))
+                .map_err(|what| format!("{what}: it holds a number that is not finite, or a quaternion that is not of unit length"))?;
+            if earlier.is_some_and(|earlier| earlier >= time) {
+                return Err(format!(
+                    "the pose at {time} s is not after the one before it; sort the poses by time and drop repeats"
+                ));
+            }
+            earlier = Some(time);
+        }
+        Ok(())
+    }
+
+    fn check_images(&self, frame: &FrameData) -> Result<(), Error> {
+        let pairs: Vec<_> = self.header.rig.cameras.iter().zip(&frame.images).collect();
+        let verdicts: Vec<Result<(), Error>> = pairs
+            .par_iter()
+            .map(|(camera, entry)| match entry {
+                Some((_, encoded)) => image::verify(encoded, camera.width, camera.height),
+                None => Ok(()),
+            })
+            .collect();
+        // The first by camera, whichever thread came first.
+        verdicts.into_iter().collect()
+    }
+
+    fn write_transforms(&mut self, frame: &FrameData) -> Result<(), Error> {
+        let time = frame.timestamp;
+        let rig = &self.header.rig;
+        // Mountings are repeated with every frame: a viewer that jumps to a time sees only the topic's last message.
+        let mut transforms: Vec<_> = rig
+            .cameras
+            .iter()
+            .map(|c| foxglove::transform(time, [EGO, &c.name], &c.ego_from_camera))
+            .collect();
+        let lidar = |l: &ommatidia_scene::LidarSensor| {
+            foxglove::transform(time, [EGO, &l.name], &l.ego_from_lidar)
+        };
+        transforms.extend(rig.lidars.iter().map(lidar));
+        let imu = |i: &ommatidia_scene::ImuSensor| {
+            foxglove::transform(time, [EGO, &i.name], &i.ego_from_imu)
+        };
+        transforms.extend(rig.imu.iter().map(imu));
+        let pose = |pose: &PoseSample| {
+            foxglove::transform(pose.timestamp, [WORLD, EGO], &pose.world_from_ego)
+        };
+        transforms.extend(frame.poses.iter().map(pose));
+        let message = foxglove::FrameTransforms { transforms };
+        self.mcap.message(self.channels.transforms, time, &message.encode_to_vec())?;
+        self.chunks += 1;
+        Ok(())
+    }
+
+    fn write_image(
+        &mut self,
+        camera: usize,
+        time: Timestamp,
+        image: &EncodedImage,
+    ) -> Result<PayloadRecord, Error> {
+        let message = foxglove::CompressedImage {
+            timestamp: foxglove::timestamp(time),
+            frame_id: self.header.rig.cameras[camera].name.clone(),
+            data: image.bytes.clone(),
+            format: image.encoding.name().to_owned(),
+        };
+        let channel = self.channels.images[camera];
+        self.write_payload(channel, time, &message.encode_to_vec(), Some(image.encoding))
+    }
+
+    fn write_cloud(
+        &mut self,
+        lidar: usize,
+        time: Timestamp,
+        cloud: &PointCloud,
+    ) -> Result<PayloadRecord, Error> {
+        let message = convert::cloud(cloud, &self.header.rig.lidars[lidar].name, time);
+        self.write_payload(self.channels.clouds[lidar], time, &message.encode_to_vec(), None)
+    }
+
+    fn write_payload(
+        &mut self,
+        channel: u16,
+        time: Timestamp,
+        message: &[u8],
+        encoding: Option<ImageEncoding>,
+    ) -> Result<PayloadRecord, Error> {
+        self.mcap.message(channel, time, message)?;
+        let chunk = self.chunks;
+        self.chunks += 1;
+        Ok(PayloadRecord { timestamp_ns: time.0, chunk, blake3: hash::of_bytes(message), encoding })
+    }
+}
+
+fn check_rig(path: &Path, header: &ClipHeader) -> Result<(), Error> {
+    let rig_error = |cause| Error::Rig { path: path.to_owned(), cause };
+    let rig = &header.rig;
+    rig.check().map_err(rig_error)?;
+    let mut names = rig.cameras.iter().map(|c| &c.name).chain(rig.lidars.iter().map(|l| &l.name));
+    let taken = names.find(|name| [WORLD, EGO].contains(&name.as_str()));
+    if let Some(sensor) = taken {
+        let what = "its name is that of a coordinate frame; give it another".to_owned();
+        let sensor = sensor.clone();
+        return Err(rig_error(ommatidia_scene::RigError::Calibration { sensor, what }));
+    }
+    Ok(())
+}
+
+fn check_cloud(cloud: &PointCloud) -> Result<(), String> {
+    if !cloud.is_consistent() {
+        return Err("its columns differ in length".to_owned());
+    }
+    match cloud.xyz_m.iter().position(|p| p.iter().any(|x| !x.is_finite())) {
+        Some(point) => Err(format!("point {point} is not finite; leave such returns out")),
+        None => Ok(()),
+    }
+}
+
+/// An MCAP file in which each message is a chunk of its own.
+struct Mcap {
+    writer: Option<mcap::Writer<NoSeek<AtomicFile>>>,
+    path: PathBuf,
+    sequences: BTreeMap<u16, u32>,
+}
+
+impl Mcap {
+    fn create(path: &Path) -> Result<Self, Error> {
+        let file = AtomicFile::create(path)?;
+        let options = WriteOptions::new()
+            .library(concat!("omma ", env!("CARGO_PKG_VERSION")))
+            .compression(Some(mcap::Compression::Zstd))
+            .compression_level(1)
+            .compression_threads(0)
+            .chunk_size(None)
+            .disable_seeking(true);
+        let writer = options.create(NoSeek::new(file)).map_err(|cause| write_error(path, cause))?;
+        Ok(Self { writer: Some(writer), path: path.to_owned(), sequences: BTreeMap::new() })
+    }
+
+    /// Schemas, channels and calibrations: the first chunk.
+    fn declare(&mut self, header: &ClipHeader) -> Result<Channels, Error> {
+        let path = self.path.clone();
+        let wrong = |cause| write_error(&path, cause);
+        let writer = self.writer();
+        let mut channel = |schema: Schema, topic: &str| {
+            let id = writer.add_schema(schema.name(), "protobuf", &schema.descriptor())?;
+            writer.add_channel(id, topic, "protobuf", &BTreeMap::new())
+        };
+        let transforms = channel(Schema::FrameTransforms, "/tf").map_err(wrong)?;
+        let (mut images, mut clouds, mut calibrations) = (Vec::new(), Vec::new(), Vec::new());
+        for camera in &header.rig.cameras {
+            let topic = |what: &str| format!("/camera/{}/{what}", camera.name);
+            images.push(channel(Schema::CompressedImage, &topic("image")).map_err(wrong)?);
+            let calibration = channel(Schema::CameraCalibration, &topic("calibration"));
+            calibrations.push((calibration.map_err(wrong)?, camera));
+        }
+        for lidar in &header.rig.lidars {
+            let topic = format!("/lidar/{}/points", lidar.name);
+            clouds.push(channel(Schema::PointCloud, &topic).map_err(wrong)?);
+        }
+        for (id, camera) in calibrations {
+            let message = convert::calibration(camera, Timestamp::default());
+            self.append(id, Timestamp::default(), &message.encode_to_vec())?;
+        }
+        self.writer().flush().map_err(wrong)?;
+        Ok(Channels { transforms, images, clouds })
+    }
+
+    fn writer(&mut self) -> &mut mcap::Writer<NoSeek<AtomicFile>> {
+        self.writer.as_mut().expect("the writer is taken only by finish and drop")
+    }
+
+    fn append(&mut self, channel_id: u16, time: Timestamp, data: &[u8]) -> Result<(), Error> {
+        let sequence = self.sequences.entry(channel_id).or_default();
+        *sequence += 1;
+        // MCAP has no times before its epoch; the frame table keeps them.
+        let log_time = time.0.max(0) as u64;
+        let header =
+            MessageHeader { channel_id, sequence: *sequence, log_time, publish_time: log_time };
+        let written = self.writer().write_to_known_channel(&header, data);
+        written.map_err(|cause| write_error(&self.path, cause))
+    }
+
+    fn message(&mut self, channel: u16, time: Timestamp, data: &[u8]) -> Result<(), Error> {
+        self.append(channel, time, data)?;
+        let flushed = self.writer().flush();
+        flushed.map_err(|cause| write_error(&self.path, cause))
+    }
+
+    fn attach(&mut self, name: &str, json: &[u8]) -> Result<(), Error> {
+        let attachment = Attachment {
+            log_time: 0,
+            create_time: 0,
+            name: name.to_owned(),
+            media_type: "application/json".to_owned(),
+            data: json.into(),
+        };
+        let attached = self.writer().attach(&attachment);
+        attached.map_err(|cause| write_error(&self.path, cause))
+    }
+
+    fn finish(&mut self) -> Result<u64, Error> {
+        let finished = self.writer().finish();
+        finished.map_err(|cause| write_error(&self.path, cause))?;
+        let writer = self.writer.take().expect("finish runs once");
+        let file = writer.into_inner().into_inner();
+        let bytes = file.written_bytes();
+        file.commit()?;
+        Ok(bytes)
+    }
+}
+
+impl Drop for Mcap {
+    fn drop(&mut self) {
+        // The writer's own drop would finish the file; this one throws it away.
+        if let Some(writer) = self.writer.take() {
+            drop(writer.into_inner());
+        }
+    }
+}
+
+fn write_error(path: &Path, cause: McapError) -> Error {
+    match cause {
+        McapError::Io(cause) => Error::write(path, 0, cause),
+        other => Error::write(path, 0, std::io::Error::other(other)),
+    }
+}

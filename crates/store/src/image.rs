@@ -1,0 +1,195 @@
+//! JPEG and PNG: size without decoding, pixels, and whether a file is whole.
+
+use ommatidia_scene::{GrayImage, ImageEncoding, RgbImage};
+use zune_core::bytestream::ZCursor;
+use zune_core::colorspace::ColorSpace;
+use zune_core::options::DecoderOptions;
+use zune_jpeg::JpegDecoder;
+
+use crate::{EncodedImage, Error};
+
+/// Largest image side that is decoded, pixels: as [`ommatidia_scene::Rig::check`] allows.
+const MAX_SIDE_PX: usize = 32_768;
+/// Most bytes a PNG may ask for while it is decoded.
+const MAX_DECODED_BYTES: usize = 1 << 30;
+
+/// Width and height in pixels, from the header alone.
+///
+/// # Errors
+/// [`Error::Image`] if the header is cut short or not one.
+pub fn size(image: &EncodedImage) -> Result<(u32, u32), Error> {
+    let size = match image.encoding {
+        ImageEncoding::Jpeg => jpeg_header(&image.bytes).map(|header| header.size),
+        ImageEncoding::Png => png_size(&image.bytes),
+    };
+    size.ok_or_else(|| fail(image, "the header is cut short or damaged; get the file again"))
+}
+
+/// Luminance. Colour is weighted as ITU-R BT.601; alpha is ignored; 16-bit values lose their low byte.
+///
+/// # Errors
+/// [`Error::Image`] if the file is cut short, damaged, or of a kind that is not read.
+pub fn gray(image: &EncodedImage) -> Result<GrayImage, Error> {
+    let pixels = decode(image, true)?;
+    Ok(match pixels.channels {
+        1 | 2 => GrayImage::new(pixels.width, pixels.height, pixels.plane(0)),
+        _ => pixels.into_rgb().to_gray(),
+    })
+}
+
+/// sRGB. Grey is repeated; alpha is ignored; 16-bit values lose their low byte.
+///
+/// # Errors
+/// [`Error::Image`] if the file is cut short, damaged, or of a kind that is not read.
+pub fn rgb(image: &EncodedImage) -> Result<RgbImage, Error> {
+    Ok(decode(image, false)?.into_rgb())
+}
+
+/// Decodes all of it, and compares its size with the calibration's.
+///
+/// # Errors
+/// [`Error::Image`] if the size differs, or the file is cut short or damaged.
+pub fn verify(image: &EncodedImage, width: u32, height: u32) -> Result<(), Error> {
+    let found = size(image)?;
+    if found != (width, height) {
+        let what = format!(
+            "is {} x {} pixels, its calibration says {width} x {height}; give the calibration of these images",
+            found.0, found.1
+        );
+        return Err(fail(image, what));
+    }
+    decode(image, true).map(drop)
+}
+
+/// Decoded pixels, interleaved.
+struct Pixels {
+    width: usize,
+    height: usize,
+    /// 1 grey, 2 grey and alpha, 3 RGB, 4 RGB and alpha.
+    channels: usize,
+    data: Vec<u8>,
+}
+
+impl Pixels {
+    fn plane(self, channel: usize) -> Vec<u8> {
+        match self.channels {
+            1 => self.data,
+            n => self.data.chunks_exact(n).map(|pixel| pixel[channel]).collect(),
+        }
+    }
+
+    fn into_rgb(self) -> RgbImage {
+        let (width, height, channels) = (self.width, self.height, self.channels);
+        let data = match channels {
+            1 | 2 => self.data.chunks_exact(channels).flat_map(|pixel| [pixel[0]; 3]).collect(),
+            3 => self.data,
+            _ => self.data.chunks_exact(4).flat_map(|p| [p[0], p[1], p[2]]).collect(),
+        };
+        RgbImage::new(width, height, data)
+    }
+}
+
+fn fail(image: &EncodedImage, what: impl Into<String>) -> Error {
+    Error::Image { origin: image.origin.clone(), what: what.into() }
+}
+
+fn decode(image: &EncodedImage, luminance: bool) -> Result<Pixels, Error> {
+    match image.encoding {
+        ImageEncoding::Jpeg => decode_jpeg(image, luminance),
+        ImageEncoding::Png => decode_png(image),
+    }
+}
+
+fn decode_jpeg(image: &EncodedImage, luminance: bool) -> Result<Pixels, Error> {
+    let damaged = |cause: &dyn std::fmt::Display| {
+        fail(image, format!("the JPEG is damaged ({cause}); get the file again"))
+    };
+    let header = jpeg_header(&image.bytes).ok_or_else(|| damaged(&"no image header"))?;
+    if !header.ends {
+        return Err(fail(image, "the JPEG is cut short (no end marker); get the file again"));
+    }
+    // Luminance of a colour JPEG is its Y plane; no conversion is spent on the others.
+    let colour = if luminance { ColorSpace::Luma } else { ColorSpace::RGB };
+    let options = DecoderOptions::default()
+        .set_strict_mode(true)
+        .set_max_width(MAX_SIDE_PX)
+        .set_max_height(MAX_SIDE_PX)
+        .jpeg_set_out_colorspace(colour);
+    let mut decoder = JpegDecoder::new_with_options(ZCursor::new(&image.bytes[..]), options);
+    let data = decoder.decode().map_err(|cause| damaged(&cause))?;
+    let info = decoder.info().ok_or_else(|| damaged(&"no image header"))?;
+    let (width, height) = (usize::from(info.width), usize::from(info.height));
+    let channels = colour.num_components();
+    if data.len() != width * height * channels {
+        return Err(fail(
+            image,
+            "the JPEG is of a colour space that is not read; save it as YCbCr",
+        ));
+    }
+    Ok(Pixels { width, height, channels, data })
+}
+
+fn decode_png(image: &EncodedImage) -> Result<Pixels, Error> {
+    let damaged = |cause: png::DecodingError| {
+        fail(image, format!("the PNG is cut short or damaged ({cause}); get the file again"))
+    };
+    let mut options = png::DecodeOptions::default();
+    options.set_ignore_adler32(false);
+    let mut decoder =
+        png::Decoder::new_with_options(std::io::Cursor::new(&image.bytes[..]), options);
+    decoder.set_limits(png::Limits { bytes: MAX_DECODED_BYTES });
+    decoder.set_transformations(png::Transformations::EXPAND | png::Transformations::STRIP_16);
+    let mut reader = decoder.read_info().map_err(damaged)?;
+    let (width, height) = (reader.info().width as usize, reader.info().height as usize);
+    let length = reader.output_buffer_size().filter(|&length| length <= MAX_DECODED_BYTES);
+    let too_large = || fail(image, format!("{width} x {height} pixels are too many to decode"));
+    let mut data = vec![0; length.ok_or_else(too_large)?];
+    let info = reader.next_frame(&mut data).map_err(damaged)?;
+    reader.finish().map_err(damaged)?;
+    data.truncate(info.buffer_size());
+    Ok(Pixels { width, height, channels: info.color_type.samples(), data })
+}
+
+fn png_size(bytes: &[u8]) -> Option<(u32, u32)> {
+    let header: [u8; 8] = bytes.get(16..24)?.try_into().ok()?;
+    let side = |at: usize| {
+        u32::from_be_bytes([header[at], header[at + 1], header[at + 2], header[at + 3]])
+    };
+    (bytes.get(12..16)? == b"IHDR").then(|| (side(0), side(4)))
+}
+
+struct JpegHeader {
+    size: (u32, u32),
+    /// An end marker follows the first scan.
+    ends: bool,
+}
+
+/// Walks the marker segments up to the first scan. ITU-T T.81, B.1.1 and B.2.
+fn jpeg_header(bytes: &[u8]) -> Option<JpegHeader> {
+    let mut rest = bytes.strip_prefix(&[0xff, 0xd8])?;
+    let mut size = None;
+    loop {
+        let start = rest.iter().position(|&byte| byte == 0xff)?;
+        rest = &rest[start..];
+        let fill = rest.iter().position(|&byte| byte != 0xff)?;
+        let marker = rest[fill];
+        rest = &rest[fill + 1..];
+        if matches!(marker, 0x00 | 0x01 | 0xd0..=0xd8) {
+            continue;
+        }
+        let length = usize::from(u16::from_be_bytes([*rest.first()?, *rest.get(1)?]));
+        // Frame headers but not the tables that share their range: DHT (C4), JPG (C8), DAC (CC).
+        if matches!(marker, 0xc0..=0xcf) && !matches!(marker, 0xc4 | 0xc8 | 0xcc) {
+            let side = |at: usize| {
+                Some(u32::from(u16::from_be_bytes([*rest.get(at)?, *rest.get(at + 1)?])))
+            };
+            size = Some((side(5)?, side(3)?));
+        }
+        rest = rest.get(length.max(2)..)?;
+        if marker == 0xda {
+            // Within a scan 0xff is followed by zero or a restart marker: this pair is no data.
+            let ends = rest.windows(2).any(|pair| pair == [0xff, 0xd9]);
+            return size.map(|size| JpegHeader { size, ends });
+        }
+    }
+}
