@@ -8,6 +8,7 @@ pub mod camera;
 pub mod error;
 pub mod frames;
 pub mod pose;
+pub mod ransac;
 pub mod robust;
 pub mod so3;
 pub mod solvers;

@@ -37,11 +37,8 @@ impl<const P: usize> Normal<P> {
 /// Where the descent ended.
 pub(crate) struct Minimum<M, const P: usize> {
     pub(crate) model: M,
-    #[allow(dead_code, reason = "read by the pose refinement")]
     pub(crate) normal: Normal<P>,
-    #[allow(dead_code, reason = "read by the pose refinement")]
     pub(crate) steps: usize,
-    #[allow(dead_code, reason = "read by the pose refinement")]
     pub(crate) converged: bool,
 }
 

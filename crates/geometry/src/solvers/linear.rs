@@ -52,7 +52,6 @@ pub(crate) fn null_space<const N: usize, const M: usize, const K: usize>(
 
 /// Unit `x` with the smallest `|A x|` over the rows of A, with the two smallest singular values.
 /// `None` if not finite.
-#[allow(dead_code, reason = "used by the linear solvers")]
 pub(crate) fn smallest_singular<const N: usize>(
     rows: impl ExactSizeIterator<Item = SVector<f64, N>>,
 ) -> Option<(SVector<f64, N>, [f64; 2])> {

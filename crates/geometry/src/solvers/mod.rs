@@ -12,14 +12,23 @@ mod polynomial;
 pub(crate) mod testing;
 
 pub mod essential;
+pub mod fundamental;
+pub mod homography;
 pub mod p3p;
+pub mod pnp;
 pub mod relative_pose;
+pub mod rotation;
 pub mod umeyama;
 
 pub use essential::{decompose_essential, essential_matrix, five_point, nearest_essential};
+pub use fundamental::{PixelPair, eight_point, sampson_px, seven_point};
+pub use homography::{Homography, PlaneMotion, homography};
 pub use p3p::p3p;
+pub(crate) use pnp::angle_rad;
+pub use pnp::{PoseRefinementConfig, RefinedPose, RigObservation, refine_pose};
 pub use relative_pose::{RelativePose, relative_poses};
-pub use umeyama::{Similarity, umeyama};
+pub use rotation::rotation_between;
+pub use umeyama::{ScaleMode, Similarity, umeyama};
 
 use nalgebra::{Point3, Unit, Vector3};
 

@@ -17,20 +17,24 @@ pub struct RelativePose {
     essential: Matrix3<f64>,
 }
 
-/// The poses that put five pairs on their epipolar planes and in front of both cameras.
+/// Least pairs of five in front of both cameras: a far point may fall behind by noise.
+const LEAST_IN_FRONT: usize = 3;
+
+/// The poses that put five pairs on their epipolar planes, and most of them in front of both
+/// cameras: of the four poses of each essential matrix the one that most pairs support.
 ///
 /// # Errors
 /// As [`five_point`].
 pub fn relative_poses(pairs: &[BearingPair; 5]) -> Result<Vec<RelativePose>, Error> {
     let essentials = five_point(pairs)?;
-    let in_front = |pose: &Pose<Camera, Camera>| pairs.iter().all(|p| is_in_front(pose, p));
-    Ok(essentials
-        .iter()
-        .filter_map(decompose_essential)
-        .flatten()
-        .filter(in_front)
-        .map(RelativePose::new_unchecked)
-        .collect())
+    let votes = |pose: &Pose<Camera, Camera>| pairs.iter().filter(|p| is_in_front(pose, p)).count();
+    let supported = |essential: &Matrix3<f64>| {
+        let poses = decompose_essential(essential)?;
+        let votes = poses.map(|pose| votes(&pose));
+        let best = (0..4).rev().max_by_key(|&i| votes[i])?;
+        (votes[best] >= LEAST_IN_FRONT).then(|| RelativePose::new_unchecked(poses[best]))
+    };
+    Ok(essentials.iter().filter_map(supported).collect())
 }
 
 /// The rays meet at positive depth in both cameras (nearest points of the two rays).

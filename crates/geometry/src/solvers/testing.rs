@@ -1,22 +1,20 @@
 //! Random scenes for the solvers' tests.
 
 use nalgebra::{Point3, Unit, UnitQuaternion, Vector3};
-use rand_core::{Rng, SeedableRng};
-use rand_pcg::Pcg64Mcg;
 
 use super::{BearingPair, PointBearing};
 use crate::{Camera, Pose};
 
-pub(crate) struct Random(Pcg64Mcg);
+pub(crate) struct Random(crate::ransac::Random);
 
 impl Random {
     pub(crate) fn new(seed: u64) -> Self {
-        Self(Pcg64Mcg::seed_from_u64(seed))
+        Self(crate::ransac::Random::new(seed))
     }
 
     /// In 0..1.
     pub(crate) fn uniform(&mut self) -> f64 {
-        (self.0.next_u64() >> 11) as f64 / (1_u64 << 53) as f64
+        self.0.uniform()
     }
 
     pub(crate) fn between(&mut self, low: f64, high: f64) -> f64 {

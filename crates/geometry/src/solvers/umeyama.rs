@@ -126,7 +126,7 @@ pub fn umeyama<A, B>(
 }
 
 /// The rotation `U S V^T` and `trace(D S)`. `None` if two singular values vanish.
-fn rotation_of(covariance: &Matrix3<f64>) -> Option<(UnitQuaternion<f64>, f64)> {
+pub(super) fn rotation_of(covariance: &Matrix3<f64>) -> Option<(UnitQuaternion<f64>, f64)> {
     let svd = covariance.try_svd(true, true, f64::EPSILON, 200)?;
     let (u, v_t, d) = (svd.u?, svd.v_t?, svd.singular_values);
     let mut order = [0, 1, 2];
