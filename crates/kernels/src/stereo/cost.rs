@@ -1,6 +1,6 @@
 //! Matching cost of one row of a rectified pair at every disparity.
 
-use crate::simd::{Simd, multiversion};
+use crate::simd::{LANES, Simd, multiversion};
 
 /// Cost where the partner would lie outside the other image: what unrelated pixels cost on average.
 pub const OUTSIDE: u8 = 31;
@@ -34,30 +34,26 @@ pub fn cost_row(
     assert!(disparities.is_multiple_of(LANES), "disparities come in groups of {LANES}");
     assert!(right.census.len() >= width + disparities && left.gradient.len() == width);
     assert!(right.gradient.len() >= width + disparities);
-    cost_row_any(simd, left.census, left.gradient, right.census, right.gradient, disparities, out);
+    cost_row_any(simd, left, right, disparities, out);
     for x in 0..width.min(disparities) {
         out[x * disparities..(x + 1) * disparities][x + 1..].fill(OUTSIDE);
     }
 }
 
-const LANES: usize = 64;
-
 multiversion! {
     fn cost_row_any(
         simd,
-        census: &[u64],
-        gradient: &[u8],
-        right_census: &[u64],
-        right_gradient: &[u8],
+        left: CostRow<'_>,
+        right: CostRow<'_>,
         disparities: usize,
         out: &mut [u8],
     ) {
-        let width = census.len();
+        let width = left.census.len();
         for x in 0..width {
-            let (word, slope) = (census[x], gradient[x]);
+            let (word, slope) = (left.census[x], left.gradient[x]);
             let start = width - 1 - x;
-            let partners = &right_census[start..start + disparities];
-            let slopes = &right_gradient[start..start + disparities];
+            let partners = &right.census[start..start + disparities];
+            let slopes = &right.gradient[start..start + disparities];
             let out = &mut out[x * disparities..(x + 1) * disparities];
             let groups = partners.chunks_exact(LANES).zip(slopes.chunks_exact(LANES));
             for (out, (partners, slopes)) in out.chunks_exact_mut(LANES).zip(groups) {

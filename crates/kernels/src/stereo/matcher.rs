@@ -5,9 +5,11 @@ use rayon::prelude::*;
 
 use super::census::census;
 use super::cost::{CostRow, cost_row, gradient_row};
-use super::path::{Fronts, LANES, Penalties, Row, VerticalFronts, horizontal, with_groups};
+use super::path::{
+    Horizontal, Penalties, Row, VerticalFronts, Visit, groups, groups_mut, with_groups,
+};
 use super::winner::Winners;
-use crate::simd::{Simd, multiversion};
+use crate::simd::{Isa, Kernel, LANES, Simd};
 
 /// Disparities of the left image.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -75,13 +77,8 @@ pub(crate) struct Scratch {
 struct Pass {
     vertical: VerticalFronts,
     winners: Winners,
-    rows: Vec<RowScratch>,
-}
-
-#[derive(Debug, Default)]
-struct RowScratch {
-    fronts: Fronts,
-    forward: Vec<u8>,
+    /// For the horizontal paths of each row of a band.
+    first: Vec<Vec<u8>>,
 }
 
 /// Census words and gradients of an image.
@@ -261,11 +258,8 @@ impl Job<'_> {
         let row = width * self.config.disparities;
         let rows = half.costs.len() / row;
         pass.vertical.reset(width, self.config.disparities);
-        pass.rows.resize_with(BAND, RowScratch::default);
-        for scratch in &mut pass.rows {
-            scratch.fronts.reset(2, self.config.disparities);
-            scratch.forward.resize(row, 0);
-        }
+        pass.first.resize(BAND, Vec::new());
+        pass.first.iter_mut().for_each(|first| first.resize(row, 0));
         for start in (0..rows).step_by(BAND) {
             let count = BAND.min(rows - start);
             let band = if upwards { rows - start - count } else { start };
@@ -273,19 +267,20 @@ impl Job<'_> {
             let sums_band = &mut half.sums[band * row..(band + count) * row];
             let lines =
                 costs_band.par_chunks_exact_mut(row).zip(sums_band.par_chunks_exact_mut(row));
-            lines.zip(&mut pass.rows).enumerate().for_each(|(i, ((matching, sums), scratch))| {
+            lines.zip(&mut pass.first).enumerate().for_each(|(i, ((matching, sums), first))| {
                 let y = half.first_row + band + i;
                 costs.row(y, matching);
-                let RowScratch { fronts, forward } = scratch;
-                let input = self.row(y, matching, upwards);
-                horizontal(self.simd, fronts, input, forward, sums);
+                let row = self.row(y, matching, upwards);
+                self.simd.run(Horizontal { row, first, sums });
             });
             for i in 0..count {
                 let y = band + if upwards { count - 1 - i } else { i };
                 let costs = &half.costs[y * row..(y + 1) * row];
-                let input = self.row(half.first_row + y, costs, upwards);
-                let sums = &mut half.sums[y * row..(y + 1) * row];
-                add_vertical(self.simd, &mut pass.vertical, input, sums);
+                self.simd.run(AddVertical {
+                    row: self.row(half.first_row + y, costs, upwards),
+                    fronts: &mut pass.vertical,
+                    sums: &mut half.sums[y * row..(y + 1) * row],
+                });
             }
         }
     }
@@ -300,14 +295,16 @@ impl Job<'_> {
             let costs = &half.costs[y * row..(y + 1) * row];
             let pixels = y * width..(y + 1) * width;
             pass.winners.start(width, self.config.disparities);
-            finish_row(
-                self.simd,
-                &mut pass.vertical,
-                self.row(half.first_row + y, costs, upwards),
-                &half.sums[y * row..(y + 1) * row],
-                &mut pass.winners,
-                (&mut half.values[pixels.clone()], &mut half.lead[pixels.clone()]),
-            );
+            self.simd.run(FinishRow {
+                row: self.row(half.first_row + y, costs, upwards),
+                fronts: &mut pass.vertical,
+                out: Finish {
+                    sums: &half.sums[y * row..(y + 1) * row],
+                    winners: &mut pass.winners,
+                    values: &mut half.values[pixels.clone()],
+                    lead: &mut half.lead[pixels.clone()],
+                },
+            });
             for (x, consistent) in half.consistent[pixels].iter_mut().enumerate() {
                 *consistent = pass.winners.is_consistent(x, self.config.tolerance);
             }
@@ -327,41 +324,74 @@ impl Job<'_> {
     }
 }
 
-multiversion! {
-    fn add_vertical(
-        simd,
-        fronts: &mut VerticalFronts,
-        row: Row<'_>,
-        sums: &mut [u16],
-    ) {
-        with_groups!(row.matching.len() / row.guide.len(), GROUPS => {
-            let pixel = GROUPS * LANES;
-            fronts.advance_row::<GROUPS>(row, |x, added| {
-                let sums = &mut sums[x * pixel..(x + 1) * pixel];
-                sums.iter_mut().zip(added.as_flattened()).for_each(|(sum, add)| *sum += add);
-            })
+/// Three vertical paths of one row, added to the sums so far.
+struct AddVertical<'a> {
+    row: Row<'a>,
+    fronts: &'a mut VerticalFronts,
+    sums: &'a mut [u16],
+}
+
+impl Kernel for AddVertical<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<I: Isa>(self, isa: I) {
+        let Self { row, fronts, sums } = self;
+        with_groups!(row.disparities(), GROUPS => {
+            fronts.advance_row::<I, GROUPS>(isa, row, &mut Add(sums))
         })
     }
 }
 
-multiversion! {
-    fn finish_row(
-        simd,
-        fronts: &mut VerticalFronts,
-        row: Row<'_>,
-        sums: &[u16],
-        winners: &mut Winners,
-        out: (&mut [u16], &mut [u8]),
-    ) {
-        with_groups!(row.matching.len() / row.guide.len(), GROUPS => {
-            let pixel = GROUPS * LANES;
-            fronts.advance_row::<GROUPS>(row, |x, mut added| {
-                let sums = &sums[x * pixel..(x + 1) * pixel];
-                added.as_flattened_mut().iter_mut().zip(sums).for_each(|(sum, add)| *sum += add);
-                let winner = winners.take(x, &added);
-                out.0[x] = winner.disparity;
-                out.1[x] = winner.lead;
-            })
+struct Add<'a>(&'a mut [u16]);
+
+impl<const GROUPS: usize> Visit<GROUPS> for Add<'_> {
+    #[inline(always)]
+    fn visit<I: Isa>(&mut self, isa: I, x: usize, added: [I::Words; GROUPS]) {
+        let sums = groups_mut::<u16, GROUPS>(self.0, x);
+        for group in 0..GROUPS {
+            let sum = isa.add_words(isa.load_words(&sums[group]), added[group]);
+            isa.store_words(sum, &mut sums[group]);
+        }
+    }
+}
+
+/// The last three vertical paths of one row, and its winners.
+struct FinishRow<'a> {
+    row: Row<'a>,
+    fronts: &'a mut VerticalFronts,
+    out: Finish<'a>,
+}
+
+struct Finish<'a> {
+    sums: &'a [u16],
+    winners: &'a mut Winners,
+    values: &'a mut [u16],
+    lead: &'a mut [u8],
+}
+
+impl Kernel for FinishRow<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<I: Isa>(self, isa: I) {
+        let Self { row, fronts, mut out } = self;
+        with_groups!(row.disparities(), GROUPS => {
+            fronts.advance_row::<I, GROUPS>(isa, row, &mut out)
         })
+    }
+}
+
+impl<const GROUPS: usize> Visit<GROUPS> for Finish<'_> {
+    #[inline(always)]
+    fn visit<I: Isa>(&mut self, isa: I, x: usize, added: [I::Words; GROUPS]) {
+        let before = groups::<u16, GROUPS>(self.sums, x);
+        let mut sums = added;
+        for group in 0..GROUPS {
+            sums[group] = isa.add_words(sums[group], isa.load_words(&before[group]));
+        }
+        let winner = self.winners.take(isa, x, &sums);
+        self.values[x] = winner.disparity;
+        self.lead[x] = winner.lead;
     }
 }

@@ -7,7 +7,7 @@ mod path;
 #[cfg(test)]
 mod reference;
 #[cfg(test)]
-mod test_images;
+pub(crate) mod test_images;
 mod winner;
 
 pub use matcher::{Disparity, Matcher, SgmConfig};

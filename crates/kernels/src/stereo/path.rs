@@ -3,12 +3,7 @@
 //! Hirschmüller 2008, Eq. (13). Path costs stay in 8 bits: subtracting the previous minimum bounds
 //! them by the largest matching cost plus the larger penalty.
 
-use crate::simd::multiversion;
-
-/// Disparities per group; a path's costs are whole groups.
-pub(crate) const LANES: usize = 64;
-/// Entries around a pixel's costs that stand for impossible disparities.
-pub(crate) const GUARD: usize = 32;
+use crate::simd::{Isa, Kernel, LANES};
 
 /// Path cost of an impossible disparity; saturating additions keep it out of every minimum.
 const IMPOSSIBLE: u8 = u8::MAX;
@@ -41,94 +36,125 @@ impl Penalties {
 
 /// The path costs at the end of each of several paths that advance independently.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Fronts {
-    disparities: usize,
+struct Fronts {
     costs: Vec<u8>,
     minima: Vec<u8>,
 }
 
 impl Fronts {
-    /// `count` paths that have not started.
-    pub(crate) fn reset(&mut self, count: usize, disparities: usize) {
-        let stride = disparities + GUARD;
-        self.disparities = disparities;
+    /// `count` paths before their first pixel, where nothing was paid.
+    fn reset(&mut self, count: usize, disparities: usize) {
         self.costs.clear();
-        self.costs.resize(count * stride + GUARD, 0);
+        self.costs.resize(count * disparities, 0);
         self.minima.clear();
         self.minima.resize(count, 0);
-        for guard in self.costs.chunks_mut(stride) {
-            let end = guard.len().min(GUARD);
-            guard[..end].fill(IMPOSSIBLE);
-        }
     }
 
+    /// One path begins anew.
     #[inline(always)]
-    fn slot(&mut self, path: usize) -> (&mut [u8], &mut u8) {
-        let start = path * (self.disparities + GUARD);
-        let costs = &mut self.costs[start..start + self.disparities + 2 * GUARD];
-        (costs, &mut self.minima[path])
+    fn restart(&mut self, path: usize, disparities: usize) {
+        self.costs[path * disparities..(path + 1) * disparities].fill(0);
+        self.minima[path] = 0;
     }
 
-    /// The path begins anew: before the first pixel nothing was paid.
+    /// Moves one path forward by one pixel.
     #[inline(always)]
-    fn restart(&mut self, path: usize) {
-        let disparities = self.disparities;
-        let (costs, minimum) = self.slot(path);
-        costs[GUARD..GUARD + disparities].fill(0);
-        *minimum = 0;
+    fn advance<I: Isa, const GROUPS: usize>(
+        &mut self,
+        isa: I,
+        path: usize,
+        matching: &[I::Bytes; GROUPS],
+        penalties: (u8, u8),
+    ) -> [I::Bytes; GROUPS] {
+        let costs = groups_mut::<u8, GROUPS>(&mut self.costs, path);
+        let mut front = Front { costs: load(isa, costs), minimum: self.minima[path] };
+        front.advance(isa, matching, penalties);
+        store(isa, &front.costs, costs);
+        self.minima[path] = front.minimum;
+        front.costs
     }
 }
 
-/// Sums of path costs at one pixel.
-pub(crate) type Sums<const GROUPS: usize> = [[u16; LANES]; GROUPS];
-
+/// The groups of costs of one pixel.
 #[inline(always)]
-fn lanes<T>(values: &[T], at: usize) -> &[T; LANES] {
-    values[at..at + LANES].first_chunk().expect("a group has LANES entries")
+pub(super) fn groups<T, const GROUPS: usize>(values: &[T], pixel: usize) -> &[[T; LANES]; GROUPS] {
+    let size = GROUPS * LANES;
+    let (groups, _) = values[pixel * size..(pixel + 1) * size].as_chunks();
+    groups.first_chunk().expect("a pixel has GROUPS groups")
 }
 
 #[inline(always)]
-fn least(values: &[u8; LANES]) -> u8 {
-    values.iter().fold(u8::MAX, |least, &value| least.min(value))
+pub(super) fn groups_mut<T, const GROUPS: usize>(
+    values: &mut [T],
+    pixel: usize,
+) -> &mut [[T; LANES]; GROUPS] {
+    let size = GROUPS * LANES;
+    let (groups, _) = values[pixel * size..(pixel + 1) * size].as_chunks_mut();
+    groups.first_chunk_mut().expect("a pixel has GROUPS groups")
 }
 
-/// Moves one path forward by one pixel. Eq. (13), less the previous minimum.
 #[inline(always)]
-fn advance<const GROUPS: usize>(
-    (costs, minimum): (&mut [u8], &mut u8),
-    matching: &[u8],
-    small: u8,
-    large: u8,
-) -> [[u8; LANES]; GROUPS] {
-    assert!(costs.len() == GROUPS * LANES + 2 * GUARD && matching.len() == GROUPS * LANES);
-    let previous = *minimum;
-    let jump = previous.saturating_add(large);
-    let mut next = [[0; LANES]; GROUPS];
-    let mut low = [u8::MAX; LANES];
+fn load<I: Isa, const GROUPS: usize>(isa: I, from: &[[u8; LANES]; GROUPS]) -> [I::Bytes; GROUPS] {
+    let mut groups = [isa.splat(0); GROUPS];
     for group in 0..GROUPS {
-        let at = GUARD + group * LANES;
-        let (below, same, above) = (lanes(costs, at - 1), lanes(costs, at), lanes(costs, at + 1));
-        let matching = lanes(matching, group * LANES);
-        for i in 0..LANES {
-            let near = below[i].min(above[i]).saturating_add(small);
-            let cost = same[i].min(near).min(jump).wrapping_sub(previous).wrapping_add(matching[i]);
-            next[group][i] = cost;
-            low[i] = low[i].min(cost);
+        groups[group] = isa.load(&from[group]);
+    }
+    groups
+}
+
+#[inline(always)]
+fn store<I: Isa, const GROUPS: usize>(
+    isa: I,
+    groups: &[I::Bytes; GROUPS],
+    to: &mut [[u8; LANES]; GROUPS],
+) {
+    for group in 0..GROUPS {
+        isa.store(groups[group], &mut to[group]);
+    }
+}
+
+/// The end of one path.
+#[derive(Clone, Copy)]
+struct Front<B, const GROUPS: usize> {
+    costs: [B; GROUPS],
+    minimum: u8,
+}
+
+impl<B: Copy, const GROUPS: usize> Front<B, GROUPS> {
+    /// Eq. (13), less the previous minimum.
+    #[inline(always)]
+    fn advance<I: Isa<Bytes = B>>(
+        &mut self,
+        isa: I,
+        matching: &[B; GROUPS],
+        (small, large): (u8, u8),
+    ) {
+        let impossible = isa.splat(IMPOSSIBLE);
+        let small = isa.splat(small);
+        let previous = isa.splat(self.minimum);
+        let jump = isa.splat(self.minimum.saturating_add(large));
+        let old = self.costs;
+        let mut low = impossible;
+        for group in 0..GROUPS {
+            let below = if group == 0 { impossible } else { old[group - 1] };
+            let above = if group + 1 == GROUPS { impossible } else { old[group + 1] };
+            let below = isa.moved_up(below, old[group]);
+            let above = isa.moved_down(old[group], above);
+            let near = isa.add_saturating(isa.min(below, above), small);
+            let best = isa.min(isa.min(old[group], near), jump);
+            let cost = isa.add(isa.sub(best, previous), matching[group]);
+            self.costs[group] = cost;
+            low = isa.min(low, cost);
         }
+        self.minimum = isa.least(low);
     }
-    for group in 0..GROUPS {
-        costs[GUARD + group * LANES..][..LANES].copy_from_slice(&next[group]);
-    }
-    *minimum = least(&low);
-    next
-}
 
-#[inline(always)]
-fn add<const GROUPS: usize>(sums: &mut Sums<GROUPS>, costs: &[[u8; LANES]; GROUPS]) {
-    for group in 0..GROUPS {
-        for i in 0..LANES {
-            sums[group][i] += u16::from(costs[group][i]);
-        }
+    /// Advances to pixel `x` of a row from its neighbour `before`.
+    #[inline(always)]
+    fn enter<I: Isa<Bytes = B>>(&mut self, isa: I, row: Row<'_>, x: usize, before: usize) {
+        let large = row.penalties.between(row.guide[x], row.guide[before]);
+        let matching = load(isa, groups::<u8, GROUPS>(row.matching, x));
+        self.advance(isa, &matching, (row.penalties.small, large));
     }
 }
 
@@ -158,55 +184,6 @@ macro_rules! with_groups {
 }
 pub(crate) use with_groups;
 
-multiversion! {
-    /// Both horizontal paths of one row; `sums` is overwritten with their sum.
-    pub(crate) fn horizontal(
-        simd,
-        fronts: &mut Fronts,
-        row: Row<'_>,
-        forward: &mut [u8],
-        sums: &mut [u16],
-    ) {
-        with_groups!(fronts.disparities, GROUPS => {
-            horizontal_groups::<GROUPS>(fronts, row, forward, sums)
-        })
-    }
-}
-
-#[inline(always)]
-fn horizontal_groups<const GROUPS: usize>(
-    fronts: &mut Fronts,
-    row: Row<'_>,
-    forward: &mut [u8],
-    sums: &mut [u16],
-) {
-    let Row { matching, guide, penalties, .. } = row;
-    let disparities = GROUPS * LANES;
-    fronts.restart(0);
-    fronts.restart(1);
-    for x in 0..guide.len() {
-        let large = penalties.between(guide[x], guide[x.saturating_sub(1)]);
-        let matching = &matching[x * disparities..(x + 1) * disparities];
-        let costs = advance::<GROUPS>(fronts.slot(0), matching, penalties.small, large);
-        for group in 0..GROUPS {
-            forward[x * disparities + group * LANES..][..LANES].copy_from_slice(&costs[group]);
-        }
-    }
-    for x in (0..guide.len()).rev() {
-        let large = penalties.between(guide[x], guide[(x + 1).min(guide.len() - 1)]);
-        let matching = &matching[x * disparities..(x + 1) * disparities];
-        let costs = advance::<GROUPS>(fronts.slot(1), matching, penalties.small, large);
-        for group in 0..GROUPS {
-            let at = x * disparities + group * LANES;
-            let forward = lanes(forward, at);
-            let sums = &mut sums[at..at + LANES];
-            for i in 0..LANES {
-                sums[i] = u16::from(forward[i]) + u16::from(costs[group][i]);
-            }
-        }
-    }
-}
-
 /// One row as the vertical paths see it.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Row<'a> {
@@ -217,6 +194,76 @@ pub(crate) struct Row<'a> {
     /// Intensities of the row that the paths come from.
     pub(crate) previous_guide: &'a [u8],
     pub(crate) penalties: &'a Penalties,
+}
+
+impl Row<'_> {
+    /// Disparities per pixel.
+    pub(crate) fn disparities(&self) -> usize {
+        self.matching.len() / self.guide.len()
+    }
+}
+
+/// Both horizontal paths of one row; `sums` is overwritten with their sum.
+pub(crate) struct Horizontal<'a> {
+    pub(crate) row: Row<'a>,
+    /// As long as the row's matching costs; its content is of no interest.
+    pub(crate) first: &'a mut [u8],
+    pub(crate) sums: &'a mut [u16],
+}
+
+impl Kernel for Horizontal<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<I: Isa>(self, isa: I) {
+        with_groups!(self.row.disparities(), GROUPS => self.both_ways::<I, GROUPS>(isa))
+    }
+}
+
+impl Horizontal<'_> {
+    /// The paths start at both ends and meet: two independent chains keep the processor busy.
+    #[inline(always)]
+    fn both_ways<I: Isa, const GROUPS: usize>(self, isa: I) {
+        let Self { row, first, sums } = self;
+        let last = row.guide.len() - 1;
+        let start = Front { costs: [isa.splat(0); GROUPS], minimum: 0 };
+        let (mut forward, mut backward) = (start, start);
+        for x in 0..=last {
+            forward.enter(isa, row, x, x.saturating_sub(1));
+            backward.enter(isa, row, last - x, (last - x + 1).min(last));
+            // Whichever path comes second adds to what the first one left.
+            let forward_is_first = 2 * x <= last;
+            leave(isa, &forward, x, forward_is_first, first, sums);
+            leave(isa, &backward, last - x, 2 * x < last, first, sums);
+        }
+    }
+}
+
+/// Leaves a path's costs at a pixel: in `first`, or together with what is there in `sums`.
+#[inline(always)]
+fn leave<I: Isa, const GROUPS: usize>(
+    isa: I,
+    front: &Front<I::Bytes, GROUPS>,
+    pixel: usize,
+    is_first: bool,
+    first: &mut [u8],
+    sums: &mut [u16],
+) {
+    let first = groups_mut::<u8, GROUPS>(first, pixel);
+    if is_first {
+        return store(isa, &front.costs, first);
+    }
+    let sums = groups_mut::<u16, GROUPS>(sums, pixel);
+    for group in 0..GROUPS {
+        let other = isa.widen(isa.load(&first[group]));
+        isa.store_words(isa.add_words(other, isa.widen(front.costs[group])), &mut sums[group]);
+    }
+}
+
+/// What a row of vertical steps hands its sums to.
+pub(crate) trait Visit<const GROUPS: usize> {
+    /// The sum of the three vertical path costs at pixel `x`.
+    fn visit<I: Isa>(&mut self, isa: I, x: usize, sums: [I::Words; GROUPS]);
 }
 
 /// The three directions that reach a row from the row before it: straight and both diagonals.
@@ -239,39 +286,39 @@ impl VerticalFronts {
         self.rows_done = 0;
     }
 
-    /// Moves all vertical paths one row on and hands each pixel's sum of the three to `visit`.
+    /// Moves all vertical paths one row on.
     #[inline(always)]
-    pub(crate) fn advance_row<const GROUPS: usize>(
+    pub(crate) fn advance_row<I: Isa, const GROUPS: usize>(
         &mut self,
+        isa: I,
         row: Row<'_>,
-        mut visit: impl FnMut(usize, Sums<GROUPS>),
+        visitor: &mut impl Visit<GROUPS>,
     ) {
         let Row { matching, guide, previous_guide, penalties } = row;
         let width = guide.len();
-        if width == 0 {
-            return;
-        }
         let disparities = GROUPS * LANES;
         let shift = self.rows_done % width;
-        // The diagonals that enter the image at this row.
+        // The diagonals that enter the image at this row begin anew.
         let (mut west, mut east) = ((width - shift) % width, shift);
-        self.from_west.restart(west);
-        self.from_east.restart((width - 1 + shift) % width);
-        let small = penalties.small;
+        self.from_west.restart(west, disparities);
+        self.from_east.restart((width - 1 + shift) % width, disparities);
         for x in 0..width {
-            let matching = &matching[x * disparities..(x + 1) * disparities];
-            let here = guide[x];
-            let mut sums = [[0; LANES]; GROUPS];
-            let large = penalties.between(here, previous_guide[x]);
-            let costs = advance::<GROUPS>(self.straight.slot(x), matching, small, large);
-            add(&mut sums, &costs);
-            let large = penalties.between(here, previous_guide[x.saturating_sub(1)]);
-            let costs = advance::<GROUPS>(self.from_west.slot(west), matching, small, large);
-            add(&mut sums, &costs);
-            let large = penalties.between(here, previous_guide[(x + 1).min(width - 1)]);
-            let costs = advance::<GROUPS>(self.from_east.slot(east), matching, small, large);
-            add(&mut sums, &costs);
-            visit(x, sums);
+            let matching = load(isa, groups::<u8, GROUPS>(matching, x));
+            let large = |before: usize| {
+                (penalties.small, penalties.between(guide[x], previous_guide[before]))
+            };
+            let straight = self.straight.advance(isa, x, &matching, large(x));
+            let before = large(x.saturating_sub(1));
+            let from_west = self.from_west.advance(isa, west, &matching, before);
+            let before = large((x + 1).min(width - 1));
+            let from_east = self.from_east.advance(isa, east, &matching, before);
+            let mut sums = [isa.splat_words(0); GROUPS];
+            for group in 0..GROUPS {
+                let diagonal =
+                    isa.add_words(isa.widen(from_west[group]), isa.widen(from_east[group]));
+                sums[group] = isa.add_words(isa.widen(straight[group]), diagonal);
+            }
+            visitor.visit(isa, x, sums);
             west = if west + 1 == width { 0 } else { west + 1 };
             east = if east + 1 == width { 0 } else { east + 1 };
         }
