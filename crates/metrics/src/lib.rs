@@ -2,6 +2,7 @@
 //!
 //! No I/O. Each definition is the official tool's; where two tools differ, the file says which.
 
+pub mod depth;
 mod error;
 pub mod trajectory;
 

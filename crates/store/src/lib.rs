@@ -13,6 +13,7 @@ pub mod image;
 mod pose_record;
 #[cfg(test)]
 mod testing;
+pub mod trajectory_text;
 
 pub use clip::{ClipHeader, ClipReader, ClipSummary, ClipWriter, EncodedImage, FrameData};
 pub use error::Error;

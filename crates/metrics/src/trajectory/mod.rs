@@ -12,7 +12,7 @@ mod rpe;
 #[cfg(test)]
 mod testing;
 
-pub use alignment::{Alignment, Similarity};
+pub use alignment::Alignment;
 pub use association::{Association, nearest_in_time};
 pub use ate::{AbsoluteError, absolute_error};
 pub use kitti::{SegmentError, segment_error};
@@ -89,7 +89,7 @@ pub fn evaluate(
     let true_poses: Vec<EgoPose> = pairs.iter().map(|&(t, _)| truth[t].world_from_ego).collect();
     let raw: Vec<EgoPose> = pairs.iter().map(|&(_, e)| estimate[e].world_from_ego).collect();
     let similarity = protocol.alignment.fit(&true_poses, &raw)?;
-    let poses: Vec<EgoPose> = raw.iter().map(|pose| similarity.apply(pose)).collect();
+    let poses: Vec<EgoPose> = raw.iter().map(|pose| similarity.map_pose(pose)).collect();
 
     let absolute = absolute_error(&true_poses, &poses);
     let relative = relative_error(&true_poses, &poses, protocol.rpe_delta)?;
@@ -177,6 +177,7 @@ fn rms(values: &[f64]) -> f64 {
 mod tests {
     use super::testing::{helix, random_pose};
     use super::*;
+    use ommatidia_geometry::solvers::Similarity;
     use ommatidia_geometry::{Camera, Duration, Timestamp};
     use proptest::prelude::*;
 
@@ -218,11 +219,10 @@ mod tests {
         ) {
             let truth = helix(150);
             let estimate = noisy(&truth);
-            let from = random_pose(seed);
-            let rigid = Similarity { scale: 1.0, rotation: from.rotation, translation: from.translation };
+            let rigid = Similarity { scale: 1.0, rigid: random_pose(seed).cast::<World, World>() };
             let scaled = Similarity { scale, ..rigid };
             for (alignment, change) in [(Alignment::Se3, rigid), (Alignment::Sim3, scaled)] {
-                let moved: Vec<EgoPose> = estimate.iter().map(|p| change.apply(p)).collect();
+                let moved: Vec<EgoPose> = estimate.iter().map(|p| change.map_pose(p)).collect();
                 let (a, b) = (report(&truth, &estimate, alignment), report(&truth, &moved, alignment));
                 prop_assert!((a.ate_rmse_m - b.ate_rmse_m).abs() < 1e-9);
                 prop_assert!((a.rpe_trans_m - b.rpe_trans_m).abs() < 1e-9);

@@ -1,0 +1,130 @@
+//! Our trajectory errors against evo's on the same files. `bench/trajectory/reference.py` made the
+//! reference values and the synthetic pair of files.
+
+use std::path::{Path, PathBuf};
+
+use ommatidia_metrics::trajectory::{
+    Alignment, Association, Delta, TrajectoryProtocol, TrajectoryReport, evaluate,
+};
+use ommatidia_scene::PoseSample;
+use ommatidia_store::trajectory_text::{parse_euroc, parse_kitti, parse_tum, with_times};
+use serde::Deserialize;
+
+/// Metres, degrees or percent.
+const TOLERANCE: f64 = 1e-6;
+
+#[derive(Deserialize)]
+struct Fixture {
+    cases: Vec<Case>,
+}
+
+#[derive(Deserialize)]
+struct Case {
+    name: String,
+    folder: String,
+    format: String,
+    truth: String,
+    estimate: String,
+    results: Vec<Expected>,
+}
+
+#[derive(Deserialize)]
+struct Expected {
+    align: Alignment,
+    scale: f64,
+    pairs: usize,
+    path_m: f64,
+    ate_rmse_m: f64,
+    ate_max_m: f64,
+    ate_mean_m: f64,
+    rpe_trans_m: f64,
+    rpe_rot_deg: f64,
+    rpe_trans_m_10_frames: f64,
+    rpe_trans_m_2_m: f64,
+    t_rel_percent: Option<f64>,
+    r_rel_deg_per_100m: Option<f64>,
+}
+
+fn fixtures() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures")
+}
+
+fn cases() -> Vec<Case> {
+    let text = std::fs::read_to_string(fixtures().join("evo.json")).unwrap();
+    serde_json::from_str::<Fixture>(&text).unwrap().cases
+}
+
+fn load(case: &Case, base: &Path) -> (Vec<PoseSample>, Vec<PoseSample>) {
+    let read = |name: &str| std::fs::read_to_string(base.join(name)).unwrap();
+    let (truth, estimate) = (read(&case.truth), read(&case.estimate));
+    let kitti = |text: &str| with_times(&parse_kitti(text).unwrap(), None).unwrap();
+    match case.format.as_str() {
+        "kitti" => (kitti(&truth), kitti(&estimate)),
+        "euroc" => (parse_euroc(&truth).unwrap(), parse_tum(&estimate).unwrap()),
+        _ => (parse_tum(&truth).unwrap(), parse_tum(&estimate).unwrap()),
+    }
+}
+
+fn check(case: &Case, base: &Path) {
+    let (truth, estimate) = load(case, base);
+    let association =
+        if case.format == "kitti" { Association::Index } else { Association::default() };
+    for expected in &case.results {
+        let at = |rpe_delta| -> TrajectoryReport {
+            let protocol = TrajectoryProtocol { association, alignment: expected.align, rpe_delta };
+            evaluate(&truth, &estimate, &protocol).unwrap()
+        };
+        let report = at(Delta::default());
+        assert_eq!(report.pairs, expected.pairs, "{}", case.name);
+        let figures = [
+            ("scale", report.scale, expected.scale),
+            ("path", report.path_m, expected.path_m),
+            ("ate rmse", report.ate_rmse_m, expected.ate_rmse_m),
+            ("ate max", report.ate_max_m, expected.ate_max_m),
+            ("ate mean", report.ate_mean_m, expected.ate_mean_m),
+            ("rpe trans", report.rpe_trans_m, expected.rpe_trans_m),
+            ("rpe rot", report.rpe_rot_deg, expected.rpe_rot_deg),
+            ("rpe 10", at(Delta::Frames(10)).rpe_trans_m, expected.rpe_trans_m_10_frames),
+            ("rpe 2 m", at(Delta::Metres(2.0)).rpe_trans_m, expected.rpe_trans_m_2_m),
+            ("t_rel", report.t_rel_percent.unwrap_or(-1.0), expected.t_rel_percent.unwrap_or(-1.0)),
+            (
+                "r_rel",
+                report.r_rel_deg_per_100m.unwrap_or(-1.0),
+                expected.r_rel_deg_per_100m.unwrap_or(-1.0),
+            ),
+        ];
+        for (what, ours, theirs) in figures {
+            let difference = (ours - theirs).abs();
+            println!(
+                "{} {:?} {what}: {ours} - {theirs} = {difference:.1e}",
+                case.name, expected.align
+            );
+            assert!(
+                difference < TOLERANCE,
+                "{} {:?} {what}: {ours} {theirs}",
+                case.name,
+                expected.align
+            );
+        }
+    }
+}
+
+#[test]
+fn synthetic_drive_agrees_with_evo() {
+    let synthetic = cases().into_iter().find(|case| case.folder == "fixtures").unwrap();
+    check(&synthetic, &fixtures());
+}
+
+#[test]
+fn real_trajectories_agree_with_evo() {
+    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data");
+    let data = std::env::var_os("OMMATIDIA_DATA").map_or(workspace, PathBuf::from);
+    for case in cases().iter().filter(|case| case.folder != "fixtures") {
+        let base = data.join(&case.folder);
+        if base.join(&case.truth).exists() {
+            check(case, &base);
+        } else {
+            println!("skipped: no real data at {}", base.display());
+        }
+    }
+}
