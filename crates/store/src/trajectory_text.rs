@@ -25,10 +25,11 @@ fn fail<T>(line: usize, what: impl Into<String>) -> Result<T> {
     Err(TrajectoryTextError { line, what: what.into() })
 }
 
-/// TUM's format: `time_s tx ty tz qx qy qz qw` per line, `#` starts a comment.
+/// TUM's format: `time_s tx ty tz qx qy qz qw` per line, `#` starts a comment. Times may
+/// repeat, as real estimates' do.
 ///
 /// # Errors
-/// A line that does not hold 8 finite numbers, a zero quaternion, or times that do not ascend.
+/// A line that does not hold 8 finite numbers, a zero quaternion, or times that run backwards.
 pub fn parse_tum(text: &str) -> Result<Vec<PoseSample>> {
     let mut samples: Vec<PoseSample> = Vec::new();
     for (line, content) in content_lines(text) {
@@ -50,7 +51,7 @@ pub fn parse_tum(text: &str) -> Result<Vec<PoseSample>> {
 ///
 /// # Errors
 /// A line with fewer than 8 columns or a number that is not finite, a zero quaternion, or times that
-/// do not ascend.
+/// run backwards.
 pub fn parse_euroc(text: &str) -> Result<Vec<PoseSample>> {
     let mut samples: Vec<PoseSample> = Vec::new();
     for (line, content) in content_lines(text) {
@@ -194,8 +195,11 @@ fn push(
     timestamp: Timestamp,
     world_from_ego: Pose<World, Ego>,
 ) -> Result<()> {
-    if samples.last().is_some_and(|last| last.timestamp >= timestamp) {
-        return fail(line, format!("time {timestamp} s is not after the one before it"));
+    if samples.last().is_some_and(|last| last.timestamp > timestamp) {
+        return fail(
+            line,
+            format!("time {timestamp} s is before the one above it; sort the lines by time"),
+        );
     }
     samples.push(PoseSample { timestamp, world_from_ego });
     Ok(())
@@ -291,7 +295,7 @@ mod tests {
         check_error(parse_tum(&format!("# c\n{good}2 0 0 x 0 0 0 1\n")), 3, "`x`");
         check_error(parse_tum(&format!("{good}2 0 0 inf 0 0 0 1\n")), 2, "`inf`");
         check_error(parse_tum(&format!("{good}2 0 0 0 0 0 0 0\n")), 2, "length is 0");
-        check_error(parse_tum(&format!("{good}{good}")), 2, "not after");
+        check_error(parse_tum(&format!("2 0 0 0 0 0 0 1\n{good}")), 2, "before the one above");
         check_error(parse_tum("nan 0 0 0 0 0 0 1\n"), 1, "time `nan`");
         check_error(parse_euroc("1.5,0,0,0,1,0,0,0\n"), 1, "whole number");
         check_error(parse_euroc("1,0,0\n"), 1, "3 columns");

@@ -24,8 +24,8 @@ impl Default for Association {
 /// Index pairs `(truth, estimate)` of nearest poses in time, at most `tolerance` apart.
 ///
 /// As in evo 1.38 (`sync.matching_time_indices`): each pose of the sparser trajectory takes the
-/// nearest of the denser, the earlier on a tie; two may take the same one. Both slices ascend in
-/// time.
+/// nearest of the denser, the earlier on a tie; two may take the same one. Neither slice
+/// runs backwards in time.
 pub fn nearest_in_time(
     truth: &[PoseSample],
     estimate: &[PoseSample],

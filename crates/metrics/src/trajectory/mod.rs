@@ -75,7 +75,7 @@ pub struct TrajectoryReport {
     pub estimate_poses: usize,
 }
 
-/// Compares an estimated trajectory with the true one, both ascending in time.
+/// Compares an estimated trajectory with the true one; neither runs backwards in time.
 ///
 /// # Errors
 /// Where fewer than two poses pair, a pose is not finite, or the alignment or a relative error is
