@@ -1,6 +1,10 @@
 //! The readers on real recordings, against facts that do not come from the readers.
 
+#[path = "real_data/dgp.rs"]
+mod dgp;
 #[path = "real_data/kitti.rs"]
 mod kitti;
+#[path = "real_data/nuscenes.rs"]
+mod nuscenes;
 #[path = "real_data/shared.rs"]
 mod shared;

@@ -22,7 +22,7 @@ use super::common::poses::PoseQueue;
 use super::common::skips::Skips;
 use super::common::thinning::Thinning;
 use super::common::velodyne::read_velodyne;
-use super::common::{TAXONOMY, choose, resolved_config, sanity, text};
+use super::common::{PIXEL_CENTRE_PX, TAXONOMY, choose, resolved_config, sanity, text};
 use super::{Drive, Format, ImportOptions};
 use crate::{ClipHeader, Error, FrameData};
 
@@ -31,8 +31,6 @@ use crate::{ClipHeader, Error, FrameData};
 const CAMERA_AHEAD_OF_REAR_AXLE_M: f64 = 1.03;
 /// Height of all cameras above the road. IJRR 2013, figure 3.
 const CAMERA_HEIGHT_M: f64 = 1.65;
-/// KITTI counts pixels from the centre of the first one, we from its corner.
-const PIXEL_CENTRE_PX: f64 = 0.5;
 
 /// KITTI odometry sequences.
 pub(super) struct KittiOdometry;

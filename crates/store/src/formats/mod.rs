@@ -1,7 +1,9 @@
 //! Readers of foreign data sets, one file each.
 
 mod common;
+mod dgp;
 mod kitti_odometry;
+mod nuscenes;
 mod semantickitti;
 
 use std::path::{Path, PathBuf};
@@ -12,8 +14,12 @@ use serde::{Deserialize, Serialize};
 use crate::{ClipHeader, Error, FrameData};
 
 /// Every format, in the order in which `auto` asks them.
-pub const FORMATS: &[&dyn Format] =
-    &[&kitti_odometry::KittiOdometry, &semantickitti::SemanticKitti];
+pub const FORMATS: &[&dyn Format] = &[
+    &kitti_odometry::KittiOdometry,
+    &semantickitti::SemanticKitti,
+    &nuscenes::NuScenes,
+    &dgp::Dgp,
+];
 
 /// What to take from a source.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]

@@ -2,10 +2,14 @@
 
 pub(crate) mod image_size;
 pub(crate) mod inputs;
+pub(crate) mod npz;
 pub(crate) mod numbered;
 pub(crate) mod poses;
+pub(crate) mod rfc3339;
 pub(crate) mod sanity;
+pub(crate) mod search;
 pub(crate) mod skips;
+pub(crate) mod table;
 pub(crate) mod text;
 pub(crate) mod thinning;
 pub(crate) mod velodyne;
@@ -17,6 +21,9 @@ use crate::formats::ImportOptions;
 
 /// The taxonomy that foreign classes are mapped onto.
 pub(crate) const TAXONOMY: &str = "driving";
+
+/// The data sets count pixels from the centre of the first one, as OpenCV does; we from its corner.
+pub(crate) const PIXEL_CENTRE_PX: f64 = 0.5;
 
 /// The options as the provenance records them: without the machine's directories.
 pub(crate) fn resolved_config(options: &ImportOptions) -> serde_json::Value {
@@ -59,4 +66,44 @@ fn listed(names: &[String]) -> String {
         n if n > LISTED => format!("{shown}, … ({n} in all)"),
         _ => shown,
     }
+}
+
+/// Index of the wanted drive: by its whole name, or by the end of it where only one ends so.
+///
+/// # Errors
+/// As [`choose`].
+pub(crate) fn choose_drive(
+    source: &Path,
+    kind: &str,
+    found: &[search::Found],
+    wanted: Option<&str>,
+) -> Result<usize, Error> {
+    let names: Vec<String> = found.iter().map(|drive| drive.name.clone()).collect();
+    if let Some(wanted) = wanted {
+        let suffix = format!("/{wanted}");
+        let mut ending = (0..names.len()).filter(|&i| names[i].ends_with(&suffix));
+        if !names.iter().any(|name| name == wanted)
+            && let (Some(only), None) = (ending.next(), ending.next())
+        {
+            return Ok(only);
+        }
+    }
+    choose(source, kind, &names, wanted)
+}
+
+/// A sensor's payload; `None` where its whole folder was not downloaded, which is counted.
+///
+/// # Errors
+/// What `read` says: a folder that is there must hold the file.
+pub(crate) fn read_unless_absent<T>(
+    path: &Path,
+    skips: &mut skips::Skips,
+    read: impl FnOnce(&Path) -> Result<T, Error>,
+) -> Result<Option<T>, Error> {
+    if let Some(folder) = path.parent().filter(|folder| !folder.exists()) {
+        let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        skips.add(format!("files of {name}"), "the folder is not there", 1);
+        return Ok(None);
+    }
+    read(path).map(Some)
 }

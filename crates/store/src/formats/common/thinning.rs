@@ -8,14 +8,13 @@ use ommatidia_scene::Skipped;
 use crate::Error;
 use crate::formats::ImportOptions;
 
-/// A frame up to this share of a period early still counts for its slot: sensors jitter.
-const EARLY_SHARE: f64 = 0.25;
+/// A frame may come this share of a period early: sensors jitter.
+const EARLY_SHARE: f64 = 0.1;
 
-/// Chooses frames so that at most `rate_hz` remain a second.
+/// Chooses frames at even distances so that about `rate_hz` or fewer remain a second.
 pub(crate) struct Thinning {
     rate_hz: Option<f64>,
-    first: Option<Timestamp>,
-    slot: f64,
+    kept: Option<Timestamp>,
     dropped: u64,
 }
 
@@ -26,16 +25,18 @@ impl Thinning {
     /// Where the rate is no positive number.
     pub(crate) fn new(options: &ImportOptions, source: &Path) -> Result<Self, Error> {
         let rate_hz = checked_rate(options, source)?;
-        Ok(Self { rate_hz, first: None, slot: f64::NEG_INFINITY, dropped: 0 })
+        Ok(Self { rate_hz, kept: None, dropped: 0 })
     }
 
     /// Whether the frame at that time stays. To be asked once per frame, in ascending time.
     pub(crate) fn keeps(&mut self, timestamp: Timestamp) -> bool {
         let Some(rate_hz) = self.rate_hz else { return true };
-        let first = *self.first.get_or_insert(timestamp);
-        let slot = ((timestamp - first).as_secs_f64() * rate_hz + EARLY_SHARE).floor();
-        let keep = slot > self.slot;
-        self.slot = self.slot.max(slot);
+        let late_enough =
+            |kept: Timestamp| (timestamp - kept).as_secs_f64() * rate_hz >= 1.0 - EARLY_SHARE;
+        let keep = self.kept.is_none_or(late_enough);
+        if keep {
+            self.kept = Some(timestamp);
+        }
         self.dropped += u64::from(!keep);
         keep
     }
@@ -82,7 +83,7 @@ mod tests {
     #[test]
     fn keeps_one_frame_a_period_despite_jitter() {
         check(5.0, &[0, 104, 196, 310, 405, 500, 601], &[0, 196, 405, 601]);
-        check(10.0, &[0, 90, 205, 297, 402], &[0, 90, 205, 297, 402]);
+        check(10.0, &[0, 95, 205, 297, 402], &[0, 95, 205, 297, 402]);
         check(1.0, &[0, 5000, 5100, 6000], &[0, 5000, 6000]);
     }
 
