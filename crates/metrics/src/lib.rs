@@ -7,3 +7,4 @@ mod error;
 pub mod trajectory;
 
 pub use error::Error;
+pub mod occupancy_lidar;

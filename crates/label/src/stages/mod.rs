@@ -1,1 +1,3 @@
 //! One stage per folder, each a pure step.
+
+pub mod occupancy;

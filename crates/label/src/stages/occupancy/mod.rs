@@ -1,0 +1,155 @@
+//! Occupancy: depth fused along rays into voxels, with what moves kept apart.
+//!
+//! Every voxel of the world that a ray reached holds a sum of log-odds (Moravec & Elfes 1985, Hornung et
+//! al. 2013): up where depth ends, down where it sees through. Three things differ from the textbook:
+//!
+//! - The uncertainty of a depth spreads its evidence along the ray and thins it in proportion; free
+//!   space ends a margin of its standard deviation before the surface.
+//! - Images carve by voxel, not by ray: a voxel is free if *all* pixels that it covers see past it. Rays
+//!   that graze the road do not carve it, and the background does not carve a pole.
+//! - Sums are integers and a sweep's share of each is bounded, so the map does not depend on the order
+//!   of sweeps nor on threads, and a frame is labelled with what was seen before *and after* it.
+//!
+//! The map remembers which voxels each sweep saw occupied. Those that all sweeps together call free are
+//! what moves: occupied at that moment, absent from the map.
+
+mod accumulate;
+mod block;
+mod camera_sweep;
+mod cloud_sweep;
+mod config;
+mod extract;
+mod memory;
+mod moving;
+mod pyramid;
+mod rays;
+mod window;
+
+pub use camera_sweep::PosedDepth;
+pub use config::{DepthNoise, MovingConfig, OccupancyConfig};
+pub use moving::MovingCluster;
+pub use rays::CameraRays;
+
+use nalgebra::Point3;
+use ommatidia_geometry::{Ego, Lidar, Pose, Timestamp, World};
+use ommatidia_scene::{GridSpec, Occupancy, PointCloud, Skipped};
+
+use crate::Error;
+use block::{BlockStore, Delta, SIDE};
+use camera_sweep::CameraSweep;
+use config::to_units;
+use memory::SweepMemory;
+
+/// Evidence about the world around a stretch of the drive.
+///
+/// Use: integrate the sweeps of a segment and of some seconds around it, [`Self::extract`] at each of
+/// the segment's frames, [`Self::forget`] what lies behind, go on.
+pub struct OccupancyMap {
+    config: OccupancyConfig,
+    store: BlockStore,
+    sweeps: Vec<SweepMemory>,
+    left_out: u64,
+}
+
+impl OccupancyMap {
+    /// An empty map.
+    ///
+    /// # Errors
+    /// [`Error::Config`] if a parameter is out of bounds.
+    pub fn new(config: OccupancyConfig) -> Result<Self, Error> {
+        config.check()?;
+        Ok(Self { config, store: BlockStore::default(), sweeps: Vec::new(), left_out: 0 })
+    }
+
+    /// The parameters.
+    pub fn config(&self) -> &OccupancyConfig {
+        &self.config
+    }
+
+    /// Adds one depth map. Pixels without depth, in the sky say, say nothing.
+    pub fn integrate(&mut self, posed: &PosedDepth<'_>) {
+        let size = (posed.depth.width, posed.depth.height);
+        assert_eq!(posed.rays.size(), size, "the depth map and its camera differ in size");
+        let deltas = CameraSweep::new(&self.config, posed).deltas();
+        self.apply(posed.timestamp, &deltas);
+    }
+
+    /// Adds one lidar sweep, its returns already moved to where the sensor was at `timestamp`.
+    pub fn integrate_cloud(
+        &mut self,
+        timestamp: Timestamp,
+        world_from_lidar: &Pose<World, Lidar>,
+        cloud: &PointCloud,
+    ) {
+        let (deltas, left_out) = cloud_sweep::deltas(&self.config, world_from_lidar, cloud);
+        self.left_out += left_out;
+        self.apply(timestamp, &deltas);
+    }
+
+    fn apply(&mut self, timestamp: Timestamp, deltas: &[Delta]) {
+        deltas.iter().for_each(|delta| self.store.apply(delta));
+        let least = to_units(self.config.moving.min_hit_log_odds);
+        self.sweeps.push(SweepMemory::new(timestamp, deltas, least));
+    }
+
+    /// What is where at `timestamp`, in the ego frame: the static map, and what moves as the sweeps of
+    /// exactly that timestamp saw it. Classes are unknown. Flow is `None` unless everything that moves
+    /// could be followed from the sweeps before to those after.
+    pub fn extract(
+        &self,
+        timestamp: Timestamp,
+        world_from_ego: &Pose<World, Ego>,
+        grid: &GridSpec,
+    ) -> Occupancy {
+        let moving = self.moving(timestamp);
+        extract::extract(&self.store, &self.config, &moving, world_from_ego, grid)
+    }
+
+    /// What moves at `timestamp`, in the order of the first voxel.
+    pub fn moving(&self, timestamp: Timestamp) -> Vec<MovingCluster> {
+        let at = |time| moving::clusters(&self.store, &self.sweeps, time, &self.config);
+        let mut clusters = at(timestamp);
+        let times = || self.sweeps.iter().map(|sweep| sweep.timestamp);
+        let before = times().filter(|&time| time < timestamp).max();
+        let after = times().filter(|&time| time > timestamp).min();
+        if let (Some(before), Some(after), false) = (before, after, clusters.is_empty()) {
+            let neighbours = moving::Neighbours {
+                before: at(before),
+                before_s: (timestamp - before).as_secs_f64(),
+                after: at(after),
+                after_s: (after - timestamp).as_secs_f64(),
+            };
+            moving::follow(&mut clusters, &neighbours, &self.config);
+        }
+        clusters
+    }
+
+    /// Drops blocks farther than `radius_m` from `centre_in_world` along x or y, and the memory of
+    /// sweeps before `since`.
+    pub fn forget(&mut self, centre_in_world: &Point3<f64>, radius_m: f64, since: Timestamp) {
+        let block_m = self.config.voxel_m * f64::from(SIDE);
+        self.store.retain(|key| {
+            (0..2).all(|axis| {
+                let middle = (f64::from(key[axis]) + 0.5) * block_m;
+                (middle - centre_in_world[axis]).abs() <= radius_m
+            })
+        });
+        self.sweeps.retain(|sweep| sweep.timestamp >= since);
+    }
+
+    /// Blocks of 512 voxels in memory.
+    pub fn blocks(&self) -> usize {
+        self.store.len()
+    }
+
+    /// Bytes on the heap.
+    pub fn heap_bytes(&self) -> usize {
+        let sweeps: usize = self.sweeps.iter().map(SweepMemory::heap_bytes).sum();
+        self.store.heap_bytes() + sweeps
+    }
+
+    /// What was not used, and why.
+    pub fn skipped(&self) -> Vec<Skipped> {
+        Vec::new()
+    }
+}
