@@ -96,9 +96,8 @@ pub fn lidar_agreement(
 fn near_occupied(occupancy: &Occupancy, cell: [u32; 3]) -> bool {
     let grid = &occupancy.grid;
     let range = |axis: usize| cell[axis].saturating_sub(1)..(cell[axis] + 2).min(grid.size[axis]);
-    range(0).any(|x| {
-        range(1).any(|y| range(2).any(|z| occupancy.occupied.get(grid.index([x, y, z]))))
-    })
+    range(0)
+        .any(|x| range(1).any(|y| range(2).any(|z| occupancy.occupied.get(grid.index([x, y, z])))))
 }
 
 /// Whether a place in the ego frame lies within `range_m` of `centre_in_ego` and inside the image of at

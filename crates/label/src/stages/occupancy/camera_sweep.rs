@@ -5,6 +5,7 @@ use ommatidia_geometry::{Camera, CameraModel, Pose, Timestamp, World};
 use ommatidia_scene::DepthMap;
 use rayon::prelude::*;
 
+use super::LeftOut;
 use super::accumulate::{Accumulator, Merged};
 use super::block::{CELLS, Delta, HEIGHT_STEPS, SIDE, cell_offset};
 use super::config::{DepthNoise, OccupancyConfig};
@@ -94,17 +95,24 @@ impl<'a> CameraSweep<'a> {
     }
 
     /// The evidence of the whole sweep, in the order of blocks in its window.
-    pub(super) fn deltas(&self) -> Vec<Delta> {
+    pub(super) fn deltas(&self, left_out: &mut LeftOut) -> Vec<Delta> {
         let strips = self.posed.depth.width.div_ceil(STRIP_PX);
-        let shares = (0..strips).into_par_iter().map(|strip| self.splat(strip)).collect();
+        let shares = (0..strips).into_par_iter().map(|strip| self.splat(strip));
+        let (shares, skipped): (_, Vec<LeftOut>) = shares.unzip();
+        for strip in skipped {
+            left_out.far += strip.far;
+            left_out.doubtful += strip.doubtful;
+            left_out.flying += strip.flying;
+        }
         let ends = Merged::new(&self.window, shares);
         let block = |index: usize| self.delta(index, &ends);
         (0..self.window.len()).into_par_iter().with_min_len(64).filter_map(block).collect()
     }
 
     /// Spreads the depths of a strip of columns along their rays.
-    fn splat(&self, strip: usize) -> Accumulator<Ends> {
+    fn splat(&self, strip: usize) -> (Accumulator<Ends>, LeftOut) {
         let mut ends = Accumulator::new(&self.window);
+        let mut left_out = LeftOut::default();
         let depth = self.posed.depth;
         let columns = strip * STRIP_PX..((strip + 1) * STRIP_PX).min(depth.width);
         let voxel_m = self.config.voxel_m as f32;
@@ -113,40 +121,54 @@ impl<'a> CameraSweep<'a> {
             for x in columns.clone() {
                 let z = depth.depth_m[y * depth.width + x];
                 if !(z >= self.config.min_range_m as f32 && z <= self.config.max_range_m as f32) {
+                    left_out.far += u64::from(z > 0.0);
                     continue;
                 }
                 let step = (focal * voxel_m / (z * SAMPLES_PER_VOXEL)).max(1.0) as u32;
                 let step = 1usize << step.ilog2();
                 if (x | y) & (step - 1) == 0 {
-                    self.splat_pixel(&mut ends, [x, y], z, step);
+                    self.splat_pixel(&mut ends, &mut left_out, [x, y], step);
                 }
             }
         }
-        ends
+        (ends, left_out)
     }
 
-    fn splat_pixel(&self, ends: &mut Accumulator<Ends>, [x, y]: [usize; 2], z: f32, step: usize) {
+    fn splat_pixel(
+        &self,
+        ends: &mut Accumulator<Ends>,
+        left_out: &mut LeftOut,
+        [x, y]: [usize; 2],
+        step: usize,
+    ) {
         let depth = self.posed.depth;
+        let z = depth.depth_m[y * depth.width + x];
         let confidence = u32::from(depth.confidence[y * depth.width + x]);
         let sigma = self.posed.noise.sigma_m(z);
-        let enough = confidence as f32 >= self.config.min_confidence as f32 * 255.0;
-        if !enough || support(depth, x, y, z, 3.0 * sigma + 0.02 * z) < MIN_SUPPORT {
+        if (confidence as f32) < self.config.min_confidence as f32 * 255.0 {
+            left_out.doubtful += (step * step) as u64;
+            return;
+        }
+        if support(depth, x, y, z, 3.0 * sigma + 0.02 * z) < MIN_SUPPORT {
+            left_out.flying += (step * step) as u64;
             return;
         }
         let Some(ray) = self.posed.rays.at_unit_depth(x, y) else { return };
         let window_from_camera = self.posed.world_from_camera.rotation;
         let direction = window_from_camera.cast::<f32>() * ray / self.config.voxel_m as f32;
-        let origin = self.window.to_voxels(&Point3::from(self.posed.world_from_camera.translation));
+        let origin = self.window.voxels_of(&Point3::from(self.posed.world_from_camera.translation));
         let reach = self.config.spread_sigmas as f32 * sigma;
         let samples = ((2.0 * reach * direction.norm()).ceil() as usize).clamp(1, MAX_SPREAD);
         let pixels = (step * step) as f32 * PIXEL as f32;
+        let peak = self.spread[samples - 1][samples / 2];
         for (i, weight) in self.spread[samples - 1].iter().enumerate() {
             let along = (2 * i + 1) as f32 / samples as f32 - 1.0;
             let p = origin + direction * (z + along * reach);
             let cell = p.map(|c| c.floor() as i32);
             let Some((sums, index)) = ends.at(cell.into()) else { continue };
             let mass = (weight * pixels) as u32;
-            let confident = mass * confidence / 255;
+            let confident = (mass * confidence / 255) as f32 * weight / peak;
+            let confident = confident as u32;
             let height = ((p.z - p.z.floor()) * HEIGHT_STEPS as f32) as i64;
             sums.pixels[index] += mass;
             sums.confident[index] += confident;

@@ -12,8 +12,11 @@ use super::window::Window;
 
 /// Sectors of azimuth that are walked apart: fixed, so that the result does not depend on threads.
 const SECTORS: usize = 32;
-/// Rays end this many voxels before their return.
+/// Rays end this many voxels before their return,
 const MARGIN_VOXELS: f32 = 1.5;
+/// or this share of their length if that is more: a ray from a sensor 1.7 m up that reaches the road at
+/// range r is less than one voxel of 0.2 m above it for the last 0.2 r / 1.7.
+const MARGIN_SHARE: f32 = 0.12;
 
 /// Sums over the rays through the voxels of a block.
 pub(super) struct Passes {
@@ -38,7 +41,7 @@ pub(super) fn deltas(
     let centre = Point3::from(world_from_lidar.translation);
     let heights = [config.below_m, config.above_m];
     let window = Window::around(&centre, config.max_range_m, heights, config.voxel_m);
-    let origin = window.to_voxels(&centre);
+    let origin = window.voxels_of(&centre);
     let rotation = (world_from_lidar.rotation_matrix() / config.voxel_m).cast::<f32>();
     let in_range = |p: &&[f32; 3]| {
         let range = Vector3::from(**p).norm();
@@ -71,7 +74,7 @@ fn walk(passes: &mut Accumulator<Passes>, origin: Vector3<f32>, ray: Vector3<f32
         sums.height[cell] += ((end.z - end.z.floor()) * HEIGHT_STEPS as f32) as u32;
     }
     let length = ray.norm();
-    let free = 1.0 - MARGIN_VOXELS / length;
+    let free = 1.0 - MARGIN_SHARE.max(MARGIN_VOXELS / length);
     let mut cell: Vector3<i32> = origin.map(|c| c.floor() as i32);
     let step = ray.map(|c| if c > 0.0 { 1 } else { -1 });
     // Shares of the ray at which it crosses the next face along each axis, and between two faces.

@@ -71,7 +71,7 @@ impl Default for OccupancyConfig {
             occupied_log_odds: 0.25,
             free_log_odds: 0.3,
             margin_sigmas: 2.0,
-            spread_sigmas: 1.5,
+            spread_sigmas: 1.0,
             min_confidence: 0.25,
             moving: MovingConfig::default(),
         }
@@ -100,7 +100,12 @@ impl OccupancyConfig {
         let metres = "it must be above 0 and at most 500 m";
         positive("voxel_m", self.voxel_m, 10.0, "it must be above 0 and at most 10 m")?;
         positive("max_range_m", self.max_range_m, 500.0, metres)?;
-        positive("min_range_m", self.min_range_m, self.max_range_m, "it must be below max_range_m")?;
+        positive(
+            "min_range_m",
+            self.min_range_m,
+            self.max_range_m,
+            "it must be below max_range_m",
+        )?;
         positive("below_m", self.below_m, 500.0, metres)?;
         positive("above_m", self.above_m, 500.0, metres)?;
         let evidence = "it must be above 0 and at most 10";

@@ -62,7 +62,8 @@ impl<'a> Sampler<'a> {
         let far = grid.size.map(|n| f64::from(n) * grid.voxel_m);
         let low = Vector3::from(grid.min_corner_m);
         let corner = |i: usize| {
-            let offset = Vector3::from_fn(|axis, _| if i >> axis & 1 == 1 { far[axis] } else { 0.0 });
+            let offset =
+                Vector3::from_fn(|axis, _| if i >> axis & 1 == 1 { far[axis] } else { 0.0 });
             (*world_from_ego * Point3::from(low + offset)).coords
         };
         let corners: Vec<Vector3<f64>> = (0..8).map(corner).collect();
@@ -88,8 +89,7 @@ impl<'a> Sampler<'a> {
         let words = (ny as usize * nz as usize).div_ceil(64);
         let mut plane = Plane { observed: vec![0; words], occupied: vec![0; words] };
         for y in 0..ny {
-            let start =
-                self.origin + self.steps[0] * f64::from(x) + self.steps[1] * f64::from(y);
+            let start = self.origin + self.steps[0] * f64::from(x) + self.steps[1] * f64::from(y);
             self.column(start, y as usize * nz as usize, &mut plane);
         }
         plane
@@ -152,7 +152,9 @@ fn mark_moving(
             let corner = Vector3::from(voxel.map(f64::from));
             let middle = (corner.add_scalar(0.5)) * config.voxel_m;
             let middle = ego_from_world * Point3::from(middle);
-            cells_in(&middle, voxel, config, world_from_ego, grid, |index| marked.push((index, id)));
+            cells_in(&middle, voxel, config, world_from_ego, grid, |index| {
+                marked.push((index, id))
+            });
         }
     }
     marked.sort_unstable();

@@ -30,15 +30,25 @@ pub use config::{DepthNoise, MovingConfig, OccupancyConfig};
 pub use moving::MovingCluster;
 pub use rays::CameraRays;
 
-use nalgebra::Point3;
+use nalgebra::{Point3, Vector3};
 use ommatidia_geometry::{Ego, Lidar, Pose, Timestamp, World};
 use ommatidia_scene::{GridSpec, Occupancy, PointCloud, Skipped};
 
 use crate::Error;
-use block::{BlockStore, Delta, SIDE};
+use block::{BlockStore, CELLS, Delta, SIDE, cell_offset};
 use camera_sweep::CameraSweep;
 use config::to_units;
 use memory::SweepMemory;
+use window::Window;
+
+/// A piece of surface in the static map.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct SurfacePoint {
+    /// Centre of its voxel in x and y, mean height of the surface in z; metres.
+    pub p_in_world: Point3<f64>,
+    /// Evidence behind it, log-odds.
+    pub weight: f32,
+}
 
 /// Evidence about the world around a stretch of the drive.
 ///
@@ -48,7 +58,7 @@ pub struct OccupancyMap {
     config: OccupancyConfig,
     store: BlockStore,
     sweeps: Vec<SweepMemory>,
-    left_out: u64,
+    left_out: LeftOut,
 }
 
 impl OccupancyMap {
@@ -58,7 +68,12 @@ impl OccupancyMap {
     /// [`Error::Config`] if a parameter is out of bounds.
     pub fn new(config: OccupancyConfig) -> Result<Self, Error> {
         config.check()?;
-        Ok(Self { config, store: BlockStore::default(), sweeps: Vec::new(), left_out: 0 })
+        Ok(Self {
+            config,
+            store: BlockStore::default(),
+            sweeps: Vec::new(),
+            left_out: LeftOut::default(),
+        })
     }
 
     /// The parameters.
@@ -70,7 +85,7 @@ impl OccupancyMap {
     pub fn integrate(&mut self, posed: &PosedDepth<'_>) {
         let size = (posed.depth.width, posed.depth.height);
         assert_eq!(posed.rays.size(), size, "the depth map and its camera differ in size");
-        let deltas = CameraSweep::new(&self.config, posed).deltas();
+        let deltas = CameraSweep::new(&self.config, posed).deltas(&mut self.left_out);
         self.apply(posed.timestamp, &deltas);
     }
 
@@ -82,7 +97,7 @@ impl OccupancyMap {
         cloud: &PointCloud,
     ) {
         let (deltas, left_out) = cloud_sweep::deltas(&self.config, world_from_lidar, cloud);
-        self.left_out += left_out;
+        self.left_out.returns += left_out;
         self.apply(timestamp, &deltas);
     }
 
@@ -124,6 +139,28 @@ impl OccupancyMap {
         clusters
     }
 
+    /// Occupied voxels of the static map in a box of the world, with the surface's height inside them,
+    /// in the order of blocks.
+    pub fn surface_points(&self, low_m: Vector3<f64>, high_m: Vector3<f64>) -> Vec<SurfacePoint> {
+        let voxel_m = self.config.voxel_m;
+        let window = Window::between(low_m, high_m, voxel_m);
+        let occupied = to_units(self.config.occupied_log_odds);
+        let mut points = Vec::new();
+        for key in (0..window.len()).map(|index| window.key(index)) {
+            let Some(block) = self.store.get(&key) else { continue };
+            for cell in (0..CELLS).filter(|&c| i32::from(block.log_odds[c]) >= occupied) {
+                let Some((height, weight)) = block.height(cell) else { continue };
+                let [x, y, z] = cell_offset(cell);
+                let [x, y, z] = [key[0] * SIDE + x, key[1] * SIDE + y, key[2] * SIDE + z];
+                let up = f64::from(z) + f64::from(height);
+                let steps = Vector3::new(f64::from(x) + 0.5, f64::from(y) + 0.5, up);
+                let weight = weight as f32 / 100.0;
+                points.push(SurfacePoint { p_in_world: Point3::from(steps * voxel_m), weight });
+            }
+        }
+        points
+    }
+
     /// Drops blocks farther than `radius_m` from `centre_in_world` along x or y, and the memory of
     /// sweeps before `since`.
     pub fn forget(&mut self, centre_in_world: &Point3<f64>, radius_m: f64, since: Timestamp) {
@@ -150,6 +187,27 @@ impl OccupancyMap {
 
     /// What was not used, and why.
     pub fn skipped(&self) -> Vec<Skipped> {
-        Vec::new()
+        let skipped =
+            |what: &str, why: &str, count| Skipped { what: what.into(), why: why.into(), count };
+        let all = [
+            skipped(
+                "lidar return",
+                "nearer or farther than the map's range",
+                self.left_out.returns,
+            ),
+            skipped("depth pixel", "nearer or farther than the map's range", self.left_out.far),
+            skipped("depth pixel", "confidence too low to mark or carve", self.left_out.doubtful),
+            skipped("depth pixel", "its neighbours do not agree", self.left_out.flying),
+        ];
+        all.into_iter().filter(|skipped| skipped.count > 0).collect()
     }
+}
+
+/// Counts of what was not used. Pixels are counted with the weight of the samples that stand for them.
+#[derive(Debug, Clone, Copy, Default)]
+struct LeftOut {
+    returns: u64,
+    far: u64,
+    doubtful: u64,
+    flying: u64,
 }

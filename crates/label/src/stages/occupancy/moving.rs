@@ -118,12 +118,8 @@ fn nearest<'a>(
     candidates: &'a [MovingCluster],
 ) -> Option<&'a MovingCluster> {
     let size = cluster.voxels.len();
-    let similar = |other: &&MovingCluster| {
-        other.voxels.len() <= 2 * size && size <= 2 * other.voxels.len()
-    };
+    let similar =
+        |other: &&MovingCluster| other.voxels.len() <= 2 * size && size <= 2 * other.voxels.len();
     let distance = |other: &MovingCluster| (other.centroid() - centroid).norm();
-    candidates
-        .iter()
-        .filter(similar)
-        .min_by(|a, b| distance(a).total_cmp(&distance(b)))
+    candidates.iter().filter(similar).min_by(|a, b| distance(a).total_cmp(&distance(b)))
 }

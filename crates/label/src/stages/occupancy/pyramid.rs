@@ -58,7 +58,8 @@ impl Pyramid {
 
     /// The cells of the finest level whose squares are no smaller than half the footprint's radius.
     fn cover(&self, footprint: &Footprint) -> Option<(&Level, [usize; 4])> {
-        let index = ((footprint.radius.max(1.0) as u32).ilog2() as usize).min(self.levels.len() - 1);
+        let index =
+            ((footprint.radius.max(1.0) as u32).ilog2() as usize).min(self.levels.len() - 1);
         let level = &self.levels[index];
         let scale = 1.0 / (1u32 << index) as f32;
         let range = |centre: f32, len: usize| {
@@ -118,7 +119,11 @@ fn halve(fine: &Level) -> Level {
 mod tests {
     use super::*;
 
-    fn check(depth: impl Fn(usize, usize) -> Option<f32> + Sync, at: [f32; 3], expected: Option<f32>) {
+    fn check(
+        depth: impl Fn(usize, usize) -> Option<f32> + Sync,
+        at: [f32; 3],
+        expected: Option<f32>,
+    ) {
         let pyramid = Pyramid::new((40, 24), |x, y| depth(x, y).map(|d| (d, 1.0)));
         let [u, v, radius] = at;
         assert_eq!(pyramid.free_to(&Footprint { u, v, radius }, 10.0), expected, "{at:?}");
@@ -140,7 +145,7 @@ mod tests {
 
     #[test]
     fn missing_pixels_take_confidence() {
-        let half = |x: usize, _| (x % 2 == 0).then_some(50.0);
+        let half = |x: usize, _| x.is_multiple_of(2).then_some(50.0);
         check(half, [20.0, 12.0, 4.0], Some(0.5));
         check(|_, _| None, [20.0, 12.0, 4.0], Some(0.0));
     }

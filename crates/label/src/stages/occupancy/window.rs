@@ -18,7 +18,8 @@ impl Window {
     /// All blocks between two corners in the world, metres.
     pub(super) fn between(low_m: Vector3<f64>, high_m: Vector3<f64>, voxel_m: f64) -> Self {
         let block_m = voxel_m * f64::from(SIDE);
-        let block = |p: Vector3<f64>| -> BlockKey { p.map(|c| (c / block_m).floor() as i32).into() };
+        let block =
+            |p: Vector3<f64>| -> BlockKey { p.map(|c| (c / block_m).floor() as i32).into() };
         let (min, max) = (block(low_m), block(high_m));
         Self { min, size: [0, 1, 2].map(|axis| max[axis] - min[axis] + 1), voxel_m }
     }
@@ -63,7 +64,7 @@ impl Window {
     }
 
     /// A world point in voxels relative to the window's corner.
-    pub(super) fn to_voxels(&self, p_in_world: &Point3<f64>) -> Vector3<f32> {
+    pub(super) fn voxels_of(&self, p_in_world: &Point3<f64>) -> Vector3<f32> {
         ((p_in_world.coords - self.corner_m()) / self.voxel_m).cast()
     }
 }
