@@ -4,7 +4,7 @@
 
 pub mod depth;
 mod error;
+pub mod occupancy_lidar;
 pub mod trajectory;
 
 pub use error::Error;
-pub mod occupancy_lidar;
