@@ -7,9 +7,11 @@ pub mod atomic;
 pub mod clip;
 pub mod depth_png;
 pub mod error;
+mod file_at;
 pub mod formats;
 pub mod hash;
 pub mod image;
+pub mod labels;
 mod pose_record;
 #[cfg(test)]
 mod testing;
@@ -17,3 +19,4 @@ pub mod trajectory_text;
 
 pub use clip::{ClipHeader, ClipReader, ClipSummary, ClipWriter, EncodedImage, FrameData};
 pub use error::Error;
+pub use labels::{Labels, LabelsWriter};

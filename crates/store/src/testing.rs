@@ -76,7 +76,7 @@ pub(crate) fn frame(index: usize) -> FrameData {
             Some((time(-1_000), png(index as u32))),
             (index % 3 != 1).then(|| (time(2_000), png(1000 + index as u32))),
         ],
-        clouds: vec![(index % 2 == 0).then(|| (time(5), cloud(10 + index)))],
+        clouds: vec![(index.is_multiple_of(2)).then(|| (time(5), cloud(10 + index)))],
         poses: (0..2)
             .map(|k| PoseSample {
                 timestamp: time(k * 1_000),

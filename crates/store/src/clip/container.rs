@@ -3,13 +3,13 @@
 //! <https://mcap.dev/spec>. Every length is checked against the file's before it is believed, and every
 //! checksum before what it covers is read.
 
-use std::fs::File;
 use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use bytes::Bytes;
 
 use crate::Error;
+use crate::file_at::FileAt;
 
 const MAGIC: &[u8; 8] = b"\x89MCAP0\r\n";
 const MESSAGE: u8 = 0x05;
@@ -33,9 +33,7 @@ const CUT_SHORT: &str =
 /// An open MCAP file.
 #[derive(Debug)]
 pub(super) struct Container {
-    path: PathBuf,
-    file: File,
-    length: u64,
+    file: FileAt,
     chunks: Vec<Span>,
     attachments: Vec<(String, Span)>,
 }
@@ -49,22 +47,15 @@ struct Span {
 impl Container {
     /// Reads the summary and nothing else.
     pub(super) fn open(path: &Path) -> Result<Self, Error> {
-        let fail = |cause| Error::read(path, cause);
-        let file = File::open(path).map_err(fail)?;
-        let metadata = file.metadata().map_err(fail)?;
-        if metadata.is_dir() {
-            return Err(fail(std::io::ErrorKind::IsADirectory.into()));
-        }
-        let (chunks, attachments) = (Vec::new(), Vec::new());
-        let mut container =
-            Self { path: path.to_owned(), file, length: metadata.len(), chunks, attachments };
+        let file = FileAt::open(path)?;
+        let mut container = Self { file, chunks: Vec::new(), attachments: Vec::new() };
         let summary = container.summary()?;
         container.index(&summary).ok_or_else(|| container.damaged("its summary is malformed"))?;
         Ok(container)
     }
 
     pub(super) fn path(&self) -> &Path {
-        &self.path
+        self.file.path()
     }
 
     pub(super) fn chunk_count(&self) -> u64 {
@@ -77,7 +68,7 @@ impl Container {
     }
 
     pub(super) fn error(&self, what: String) -> Error {
-        Error::Clip { path: self.path.clone(), what }
+        Error::Clip { path: self.path().to_owned(), what }
     }
 
     /// The attachment of that name; `None` if there is none.
@@ -106,7 +97,7 @@ impl Container {
 
     fn summary(&self) -> Result<Vec<u8>, Error> {
         let cut_short = || self.error(CUT_SHORT.to_owned());
-        let tail_start = self.length.checked_sub(TAIL_BYTES).ok_or_else(cut_short)?;
+        let tail_start = self.file.length().checked_sub(TAIL_BYTES).ok_or_else(cut_short)?;
         let head = self.bytes(Span { offset: 0, length: 8 })?;
         if head != MAGIC {
             return Err(self.error("is no MCAP file; a clip is made by omma import".to_owned()));
@@ -171,33 +162,10 @@ impl Container {
     }
 
     fn bytes(&self, span: Span) -> Result<Vec<u8>, Error> {
-        if span.offset.checked_add(span.length).is_none_or(|end| end > self.length) {
-            return Err(self.damaged("its summary points past its end"));
-        }
-        let mut bytes = vec![0; span.length as usize];
-        read_at(&self.file, &mut bytes, span.offset)
-            .map_err(|cause| Error::read(&self.path, cause))?;
-        Ok(bytes)
+        self.file
+            .bytes(span.offset, span.length)?
+            .ok_or_else(|| self.damaged("its summary points past its end"))
     }
-}
-
-#[cfg(unix)]
-fn read_at(file: &File, bytes: &mut [u8], offset: u64) -> std::io::Result<()> {
-    std::os::unix::fs::FileExt::read_exact_at(file, bytes, offset)
-}
-
-#[cfg(windows)]
-fn read_at(file: &File, mut bytes: &mut [u8], mut offset: u64) -> std::io::Result<()> {
-    while !bytes.is_empty() {
-        match std::os::windows::fs::FileExt::seek_read(file, bytes, offset)? {
-            0 => return Err(std::io::ErrorKind::UnexpectedEof.into()),
-            count => {
-                bytes = &mut bytes[count..];
-                offset += count as u64;
-            }
-        }
-    }
-    Ok(())
 }
 
 /// The data of an attachment record whose checksum is right.

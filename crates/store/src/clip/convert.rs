@@ -28,10 +28,15 @@ pub(super) fn calibration(camera: &CameraSensor, time: Timestamp) -> foxglove::C
 
 /// The model as ROS names it (`sensor_msgs/distortion_models.hpp`) and its coefficients in OpenCV's order.
 fn distortion(intrinsics: &Intrinsics) -> (&'static str, Vec<f64>) {
+    let beyond_pinhole = || intrinsics.parameters()[4..].to_vec();
     match intrinsics {
         // Brown-Conrady with nothing in it: viewers take an empty model name for a missing calibration.
         Intrinsics::Pinhole(_) => ("plumb_bob", vec![0.0; 5]),
-        other => ("custom", other.parameters()[4..].to_vec()),
+        Intrinsics::BrownConrady(_) => ("plumb_bob", beyond_pinhole()),
+        Intrinsics::Rational(_) => ("rational_polynomial", beyond_pinhole()),
+        Intrinsics::KannalaBrandt(_) => ("kannala_brandt", beyond_pinhole()),
+        // Known to no viewer; the coefficients are ours.
+        _ => ("custom", beyond_pinhole()),
     }
 }
 

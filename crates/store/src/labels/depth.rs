@@ -1,0 +1,121 @@
+//! `depth.parquet`.
+
+use arrow_array::RecordBatch;
+use arrow_array::types::{Int64Type, UInt32Type};
+use arrow_schema::{DataType, SchemaRef};
+use bytes::Bytes;
+use ommatidia_geometry::Timestamp;
+use ommatidia_scene::DepthMap;
+
+use super::columns::{Columns, Reading, present, required, schema};
+use super::{Row, Table};
+use crate::depth_png;
+
+/// Largest image side that is read, pixels.
+const MAX_SIDE_PX: usize = 32_768;
+
+/// The depth of one frame in one camera, compressed. Multiples of 1/256 m up to 255.99 m.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DepthRow {
+    /// When: the frame's time.
+    pub timestamp: Timestamp,
+    /// The camera's name.
+    pub camera: String,
+    width: usize,
+    height: usize,
+    depth_png: Bytes,
+    confidence_png: Bytes,
+}
+
+impl DepthRow {
+    /// Compresses a map.
+    ///
+    /// # Errors
+    /// What cannot be stored, in words.
+    pub fn new(timestamp: Timestamp, camera: String, map: &DepthMap) -> Result<Self, String> {
+        let (width, height) = (map.width, map.height);
+        let sides = 1..=MAX_SIDE_PX;
+        let pixels = width.saturating_mul(height);
+        let fits = sides.contains(&width) && sides.contains(&height);
+        if !fits || map.depth_m.len() != pixels || map.confidence.len() != pixels {
+            return Err(format!(
+                "depth of {camera}: {} depths and {} confidences for {width} x {height} pixels",
+                map.depth_m.len(),
+                map.confidence.len()
+            ));
+        }
+        if map.depth_m.iter().any(|depth| !(depth.is_finite() && *depth >= 0.0)) {
+            return Err(format!("depth of {camera}: a value is negative or not finite"));
+        }
+        let depth_png = depth_png::encode_depth(map).into();
+        let confidence_png = depth_png::encode_bytes(width, height, &map.confidence).into();
+        Ok(Self { timestamp, camera, width, height, depth_png, confidence_png })
+    }
+
+    /// Decompresses the map.
+    ///
+    /// # Errors
+    /// What is wrong with it, in words.
+    pub fn map(&self) -> Result<DepthMap, String> {
+        let (width, height) = (self.width, self.height);
+        let depth_m = depth_png::decode_depth(&self.depth_png, width, height)?;
+        let confidence = depth_png::decode_bytes(&self.confidence_png, width, height)?;
+        Ok(DepthMap { width, height, depth_m, confidence })
+    }
+}
+
+impl Row for DepthRow {
+    const TABLE: Table = Table::Depth;
+    const LARGE: bool = true;
+
+    fn timestamp(&self) -> Timestamp {
+        self.timestamp
+    }
+
+    fn schema() -> SchemaRef {
+        schema(vec![
+            required("timestamp_ns", DataType::Int64),
+            required("camera", DataType::Utf8),
+            required("width_px", DataType::UInt32),
+            required("height_px", DataType::UInt32),
+            required("depth_png", DataType::Binary),
+            required("confidence_png", DataType::Binary),
+        ])
+    }
+
+    fn encode(&self) -> Result<RecordBatch, String> {
+        let mut columns = Columns::new();
+        columns.values::<Int64Type>([self.timestamp.0]);
+        columns.texts([Some(self.camera.as_str())]);
+        columns.values::<UInt32Type>([self.width as u32]);
+        columns.values::<UInt32Type>([self.height as u32]);
+        columns.binary([Some(&self.depth_png[..])]);
+        columns.binary([Some(&self.confidence_png[..])]);
+        columns.batch(Self::schema())
+    }
+
+    fn decode(batch: &RecordBatch) -> Result<Vec<Self>, String> {
+        let rows = Reading(batch);
+        let times = rows.values::<Int64Type>("timestamp_ns")?;
+        let widths = rows.values::<UInt32Type>("width_px")?;
+        let heights = rows.values::<UInt32Type>("height_px")?;
+        let bytes = |name: &str, row: usize| {
+            present(rows.binary(name, row)?, name).map(Bytes::copy_from_slice)
+        };
+        let one = |row: usize| {
+            let (width, height) = (widths[row] as usize, heights[row] as usize);
+            if !(1..=MAX_SIDE_PX).contains(&width) || !(1..=MAX_SIDE_PX).contains(&height) {
+                return Err(format!("a depth map of {width} x {height} pixels"));
+            }
+            Ok(Self {
+                timestamp: Timestamp(times[row]),
+                camera: present(rows.text("camera", row)?, "camera")?.to_owned(),
+                width,
+                height,
+                depth_png: bytes("depth_png", row)?,
+                confidence_png: bytes("confidence_png", row)?,
+            })
+        };
+        (0..times.len()).map(one).collect()
+    }
+}
