@@ -17,7 +17,9 @@ const TURN: Matrix4<f64> = turn([0.1, 0.3, 0.5, 0.8062257748298549]);
 const SAME_SOLUTION: f64 = 1e-7;
 /// The error of the constraints, on matrices of unit norm, above which polishing has failed.
 const UNPOLISHED: f64 = 1e-10;
-const NEARLY_REAL: f64 = 1e-9;
+/// Extrema of the polynomial this near to zero, relative to its terms, are polished like roots: rounding
+/// may have hidden a pair of roots there.
+const NEARLY_REAL: f64 = 1e-4;
 const POLISH_STEPS: usize = 12;
 
 /// Products of a quadric's monomials `x2 y2 z2 xy xz yz x y z 1` (rows) with `x y z 1`, in the order
@@ -343,12 +345,12 @@ mod tests {
 
     #[test]
     fn exact_on_random_scenes() {
-        check("random", 10_000, 1.0, (1e-12, 0.002), Random::point_in_camera);
+        check("random", 10_000, 1.0, (1e-12, 0.001), Random::point_in_camera);
     }
 
     #[test]
     fn exact_on_planes() {
-        check("plane", 5_000, 0.5, (1e-12, 0.006), |random| {
+        check("plane", 5_000, 0.5, (1e-12, 0.003), |random| {
             let (x, y) = (random.between(-5.0, 5.0), random.between(-5.0, 5.0));
             Point3::new(x, y, 10.0 + 0.3 * x - 0.2 * y)
         });
@@ -356,7 +358,7 @@ mod tests {
 
     #[test]
     fn exact_in_every_direction() {
-        check("sphere", 5_000, 3.0, (1e-12, 0.002), |random| {
+        check("sphere", 5_000, 3.0, (1e-12, 0.001), |random| {
             Point3::from(random.direction().into_inner() * random.between(3.0, 20.0))
         });
     }
