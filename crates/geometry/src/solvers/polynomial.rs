@@ -11,12 +11,13 @@ const MAX_STEPS: usize = 80;
 /// Roots inside the unit interval are those of the polynomial, the others the reciprocals of those
 /// of its reversal; in either, the roots of each derivative bracket those of the next.
 pub(crate) fn real_roots(coefficients: &[f64]) -> Vec<f64> {
-    real_and_nearly_real_roots(coefficients, 0.0)
+    real_and_nearly_real_roots(coefficients, 0.0).into_iter().map(|(root, _)| root).collect()
 }
 
 /// As [`real_roots`], and the extrema where the polynomial comes closer to zero than `tolerance` times
 /// the sum of its terms' magnitudes: there rounding may have hidden a double root.
-pub(crate) fn real_and_nearly_real_roots(coefficients: &[f64], tolerance: f64) -> Vec<f64> {
+/// With each, whether the polynomial changes sign there.
+pub(crate) fn real_and_nearly_real_roots(coefficients: &[f64], tolerance: f64) -> Vec<(f64, bool)> {
     let mut roots = Vec::with_capacity(MAX_DEGREE);
     let largest = coefficients.iter().fold(0.0_f64, |m, c| m.max(c.abs()));
     if coefficients.len() > MAX_DEGREE + 1
@@ -30,11 +31,13 @@ pub(crate) fn real_and_nearly_real_roots(coefficients: &[f64], tolerance: f64) -
     for (s, c) in scaled.iter_mut().zip(coefficients) {
         *s = c / largest;
     }
-    roots_in_unit_interval(&scaled[..=degree], tolerance, |root| roots.push(root));
+    roots_in_unit_interval(&scaled[..=degree], tolerance, |root, crosses| {
+        roots.push((root, crosses))
+    });
     scaled[..=degree].reverse();
-    roots_in_unit_interval(&scaled[..=degree], tolerance, |root| {
+    roots_in_unit_interval(&scaled[..=degree], tolerance, |root, crosses| {
         if root != 0.0 && root.abs() < 1.0 && (1.0 / root).is_finite() {
-            roots.push(1.0 / root);
+            roots.push((1.0 / root, crosses));
         }
     });
     roots
@@ -48,7 +51,7 @@ fn evaluate(coefficients: &[f64], x: f64) -> (f64, f64) {
         .fold((0.0, 0.0), |(value, slope), c| (value * x + c, slope * x + value))
 }
 
-fn roots_in_unit_interval(coefficients: &[f64], tolerance: f64, mut found: impl FnMut(f64)) {
+fn roots_in_unit_interval(coefficients: &[f64], tolerance: f64, mut found: impl FnMut(f64, bool)) {
     let degree = coefficients.len() - 1;
     let mut derivatives = [[0.0; MAX_DEGREE + 1]; MAX_DEGREE + 1];
     derivatives[degree][..=degree].copy_from_slice(coefficients);
@@ -66,7 +69,7 @@ fn roots_in_unit_interval(coefficients: &[f64], tolerance: f64, mut found: impl 
             breaks[1..last]
                 .iter()
                 .filter(|x| nearly_vanishes(polynomial, **x, tolerance))
-                .for_each(|&x| found(x));
+                .for_each(|&x| found(x, false));
         }
         let mut next = [-1.0; MAX_DEGREE + 2];
         let mut count = 0;
@@ -80,9 +83,9 @@ fn roots_in_unit_interval(coefficients: &[f64], tolerance: f64, mut found: impl 
         (breaks, last) = (next, count + 1);
     }
     if evaluate(coefficients, -1.0).0 == 0.0 {
-        found(-1.0);
+        found(-1.0, true);
     }
-    breaks[1..last].iter().for_each(|&root| found(root));
+    breaks[1..last].iter().for_each(|&root| found(root, true));
 }
 
 fn nearly_vanishes(polynomial: &[f64], x: f64, tolerance: f64) -> bool {
