@@ -1,6 +1,6 @@
 //! The ego vehicle's path.
 
-use ommatidia_geometry::{Ego, Pose, Timestamp, World};
+use ommatidia_geometry::{Duration, Ego, Pose, Timestamp, World};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -114,6 +114,29 @@ impl Trajectory {
         Some(previous.world_from_ego.interpolate(&next.world_from_ego, share))
     }
 
+    /// Like [`Self::at`], and up to `reach` before the first and after the last sample at the speed there.
+    /// Sensors of one frame are exposed at slightly different times, so the last frame's may lie outside.
+    pub fn near(&self, timestamp: Timestamp, reach: Duration) -> Option<Pose<World, Ego>> {
+        if let Some(pose) = self.at(timestamp) {
+            return Some(pose);
+        }
+        let (first, last) = (self.samples.first()?, self.samples.last()?);
+        let before = timestamp < first.timestamp;
+        let gap = if before { first.timestamp - timestamp } else { timestamp - last.timestamp };
+        if gap > reach {
+            return None;
+        }
+        let end = if before {
+            self.samples.get(..2)
+        } else {
+            self.samples.get(self.samples.len().wrapping_sub(2)..)
+        };
+        let Some([a, b]) = end else { return Some(first.world_from_ego) };
+        let share =
+            (timestamp - a.timestamp).as_secs_f64() / (b.timestamp - a.timestamp).as_secs_f64();
+        Some(a.world_from_ego.interpolate(&b.world_from_ego, share))
+    }
+
     /// Length of the path through all samples, metres.
     pub fn path_m(&self) -> f64 {
         let step = |pair: &[PoseSample]| {
@@ -150,6 +173,23 @@ mod tests {
         assert_eq!(path.at(Timestamp(30)).unwrap(), path.samples()[2].world_from_ego);
         assert!(path.at(Timestamp(-1)).is_none() && path.at(Timestamp(31)).is_none());
         assert!((path.path_m() - 2.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn reaches_a_little_beyond_its_ends_at_the_speed_there() {
+        let path =
+            build(vec![sample(0, 0.0, 0.0), sample(10, 2.0, 0.0), sample(20, 5.0, 0.0)]).unwrap();
+        let x = |time: i64| path.near(Timestamp(time), Duration(5)).map(|pose| pose.translation.x);
+        for (time, expected) in
+            [(-5, Some(-1.0)), (-6, None), (5, Some(1.0)), (24, Some(6.2)), (26, None)]
+        {
+            match (x(time), expected) {
+                (Some(x), Some(expected)) => assert!((x - expected).abs() < 1e-12, "{x} at {time}"),
+                (x, expected) => assert_eq!(x, expected, "at {time}"),
+            }
+        }
+        let parked = build(vec![sample(0, 3.0, 0.0)]).unwrap();
+        assert_eq!(parked.near(Timestamp(4), Duration(5)).unwrap().translation.x, 3.0);
     }
 
     #[test]

@@ -61,6 +61,21 @@ pub fn verify(image: &EncodedImage, width: u32, height: u32) -> Result<(), Error
     decode(image, true).map(drop)
 }
 
+/// A PNG of 8-bit sRGB, compressed fast. `origin` names it in errors.
+pub fn encode(image: &RgbImage, origin: &str) -> EncodedImage {
+    let mut bytes = Vec::new();
+    let mut encoder = png::Encoder::new(&mut bytes, image.width as u32, image.height as u32);
+    encoder.set_color(png::ColorType::Rgb);
+    encoder.set_depth(png::BitDepth::Eight);
+    encoder.set_compression(png::Compression::Fast);
+    let written = encoder.write_header().and_then(|mut writer| {
+        writer.write_image_data(&image.data)?;
+        writer.finish()
+    });
+    written.expect("encoding an image of checked size into memory cannot fail");
+    EncodedImage { encoding: ImageEncoding::Png, bytes: bytes.into(), origin: origin.to_owned() }
+}
+
 /// Decoded pixels, interleaved.
 struct Pixels {
     width: usize,

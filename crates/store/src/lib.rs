@@ -11,6 +11,7 @@ mod file_at;
 pub mod formats;
 pub mod hash;
 pub mod image;
+pub mod import;
 pub mod labels;
 mod pose_record;
 #[cfg(test)]

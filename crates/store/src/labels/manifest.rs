@@ -3,7 +3,9 @@
 use std::path::Path;
 
 use ommatidia_geometry::Timestamp;
-use ommatidia_scene::{ContentHash, GridSpec, PoseSource, Provenance, Scale, Skipped, SurfaceSpec};
+use ommatidia_scene::{
+    ContentHash, GridSpec, PoseSource, Provenance, Rig, Scale, Skipped, SurfaceSpec,
+};
 use serde::{Deserialize, Serialize};
 
 use super::Table;
@@ -63,6 +65,8 @@ pub struct Manifest {
     pub provenance: Provenance,
     /// Name of the taxonomy that classes refer to.
     pub taxonomy: String,
+    /// The clip's sensors.
+    pub rig: Rig,
     /// Where the trajectory comes from and what fixes its scale; `None` without one.
     pub trajectory: Option<(PoseSource, Scale)>,
     /// Times of the clip's frames, ascending, whether or not they have labels.
@@ -77,12 +81,13 @@ pub struct Manifest {
 
 impl Manifest {
     /// Of a clip without any stage yet.
-    pub fn new(clip: ClipIdentity, provenance: Provenance, taxonomy: String) -> Self {
+    pub fn new(clip: ClipIdentity, provenance: Provenance, taxonomy: String, rig: Rig) -> Self {
         Self {
             version: VERSION,
             clip,
             provenance,
             taxonomy,
+            rig,
             trajectory: None,
             frames: Vec::new(),
             grid: None,

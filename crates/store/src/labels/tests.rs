@@ -16,7 +16,7 @@ mod street;
 fn manifest(frames: usize) -> Manifest {
     let clip = ClipIdentity { id: "drive".to_owned(), content_hash: ContentHash([3; 32]) };
     let provenance = Provenance::new(Vec::new(), serde_json::json!({ "window": 10 }));
-    let mut manifest = Manifest::new(clip, provenance, "driving".to_owned());
+    let mut manifest = Manifest::new(clip, provenance, "driving".to_owned(), Rig::default());
     manifest.trajectory = Some((PoseSource::Odometry, Scale::Metric));
     manifest.frames = (0..frames).map(|k| Timestamp(k as i64 * 100)).collect();
     manifest.grid = Some(GridSpec::default());
