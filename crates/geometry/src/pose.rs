@@ -194,3 +194,6 @@ impl<A, B> Mul<Point3<f64>> for Pose<A, B> {
         self.rotation * p_in_b + self.translation
     }
 }
+
+#[cfg(test)]
+mod tests;

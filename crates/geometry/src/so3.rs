@@ -64,3 +64,6 @@ pub fn right_jacobian(phi: &Vector3<f64>) -> Matrix3<f64> {
 pub fn right_jacobian_inverse(phi: &Vector3<f64>) -> Matrix3<f64> {
     left_jacobian_inverse(&-phi)
 }
+
+#[cfg(test)]
+mod tests;

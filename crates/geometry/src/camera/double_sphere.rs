@@ -9,7 +9,7 @@ use super::plane::{PlaneModel, ShapeJacobian};
 /// A point is projected to one unit sphere, to a second one shifted by `xi`, then through a pinhole
 /// shifted by `alpha / (1 - alpha)`. Parameters: `fx, fy, cx, cy` (pixels), `xi`, `alpha`.
 ///
-/// Projects where Eq. (43) holds.
+/// Projects up to the angle where the point on the plane stops moving outwards.
 ///
 /// Source: Usenko, Demmel and Cremers, *The double sphere camera model*, 2018.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -36,16 +36,21 @@ impl DoubleSphere {
     /// `shape`: `xi, alpha`.
     pub fn new(pinhole: Pinhole, shape: [f64; 2]) -> Self {
         let [xi, alpha] = shape;
-        // Eq. (44), (45).
+        // Eq. (45): on the second sphere the cosine must exceed -w1.
         let w1 = if alpha > 0.5 { (1.0 - alpha) / alpha } else { alpha / (1.0 - alpha) };
-        let w2 = (w1 + xi) / (2.0 * w1 * xi + xi * xi + 1.0).sqrt();
-        Self { pinhole, xi, alpha, min_cosine: -w2 }
+        // The same rim seen from the first sphere. Eq. (44), meant to say this, excludes points
+        // that Eq. (46) to (51) do unproject to, where xi is not zero.
+        let across = 1.0 - w1 * w1;
+        let min_cosine = -xi * across - w1 * (1.0 - xi * xi * across).sqrt();
+        // Seen from outside the first sphere, only its near half counts.
+        let min_cosine = if xi > 1.0 { min_cosine.max(-1.0 / xi) } else { min_cosine };
+        Self { pinhole, xi, alpha, min_cosine }
     }
 
     #[inline]
     fn spheres(&self, p: &Point3<f64>) -> Option<Spheres> {
         let d1 = p.coords.norm();
-        // Eq. (43). False for what is not a number.
+        // False for what is not a number.
         let inside = p.z > self.min_cosine * d1;
         if !inside {
             return None;

@@ -93,7 +93,7 @@ impl KannalaBrandt {
 /// Distance of a point from the optical axis; `None` where its direction around the axis is undefined.
 #[inline]
 fn off_axis(p: &Point3<f64>) -> Option<f64> {
-    let r = p.x.hypot(p.y);
+    let r = (p.x * p.x + p.y * p.y).sqrt();
     (r > 0.0 || p.z > 0.0).then_some(r)
 }
 
@@ -164,7 +164,7 @@ impl PlaneModel for KannalaBrandt {
     }
 
     fn plane_by_shape(&self, p: &Point3<f64>) -> ShapeJacobian {
-        let r = p.x.hypot(p.y);
+        let r = (p.x * p.x + p.y * p.y).sqrt();
         let mut by_shape = ShapeJacobian::zeros();
         if r > 0.0 {
             let angle = r.atan2(p.z);

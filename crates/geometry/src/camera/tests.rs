@@ -84,6 +84,73 @@ fn what_is_not_a_number_or_not_a_direction_is_outside_the_domain() {
     }
 }
 
+/// Written by `bench/reference/opencv_cameras.py`.
+#[derive(serde::Deserialize)]
+struct Reference {
+    opencv: String,
+    cases: Vec<ReferenceCase>,
+}
+
+#[derive(serde::Deserialize)]
+struct ReferenceCase {
+    intrinsics: Intrinsics,
+    points_m: Vec<[f64; 3]>,
+    pixels: Vec<[f64; 2]>,
+}
+
+#[test]
+fn projections_agree_with_opencv() {
+    let written = include_str!("../../tests/fixtures/opencv_cameras.json");
+    let Reference { opencv, cases } = serde_json::from_str(written).unwrap();
+    assert_eq!(cases.len(), 6);
+    for ReferenceCase { intrinsics, points_m, pixels } in cases {
+        assert_eq!(points_m.len(), pixels.len());
+        for (point, expected) in points_m.iter().zip(pixels) {
+            let found = intrinsics.project(&Point3::from(*point)).unwrap();
+            let off = (found - Point2::from(expected)).norm();
+            assert!(off < 1e-8, "{intrinsics:?} is {off} px from OpenCV {opencv} at {point:?}");
+        }
+    }
+}
+
+#[test]
+fn points_far_outside_do_not_fold_back_into_the_image() {
+    // A barrel distortion turns around where 1 + 3 k1 r^2 = 0; OpenCV puts r = 1.83 on the axis.
+    let barrel = BrownConrady::new(
+        Pinhole { fx: 700.0, fy: 700.0, cx: 600.0, cy: 200.0 },
+        [-0.3, 0.0, 0.0, 0.0, 0.0],
+    );
+    let rim = (1.0f64 / 0.9).sqrt();
+    for (tangent, inside) in [(0.99 * rim, true), (1.01 * rim, false), (1.83, false), (50.0, false)]
+    {
+        let seen = barrel.project(&Point3::new(tangent, 0.0, 1.0));
+        assert_eq!(seen.is_some(), inside, "{tangent}");
+    }
+    // With k2 the radius grows again beyond the fold, which must not open the domain anew.
+    let folded = barrel.with_parameters(&[700.0, 700.0, 600.0, 200.0, -0.5, 0.06, 0.0, 0.0, 0.0]);
+    assert!(folded.project(&Point3::new(0.9, 0.0, 1.0)).is_none());
+    assert!(folded.project(&Point3::new(3.0, 0.0, 1.0)).is_none());
+}
+
+#[test]
+fn fisheyes_see_behind_their_plane_up_to_their_rim() {
+    let wide = Pinhole { fx: 305.0, fy: 304.0, cx: 480.3, cy: 318.8 };
+    let check = |model: Intrinsics, rim_deg: f64| {
+        for (angle_deg, inside) in [(rim_deg - 0.01, true), (rim_deg + 0.01, false)] {
+            let (sin, cos) = angle_deg.to_radians().sin_cos();
+            let seen = model.project(&Point3::new(0.6 * sin, 0.8 * sin, cos));
+            assert_eq!(seen.is_some(), inside, "{model:?} at {angle_deg}");
+        }
+    };
+    // 1 + 3 k1 t^2 = 0 at t = 2 rad.
+    check(KannalaBrandt::new(wide, [-1.0 / 12.0, 0.0, 0.0, 0.0]).into(), 2f64.to_degrees());
+    // cos t = -1 / xi, before it the plane is finite.
+    check(Mei::new(wide, [2.0, 0.0, 0.0, 0.0, 0.0]).into(), 120.0);
+    // With xi = 0, cos t = -w1 = -1/3; with xi = -0.2 and w1 = 0.42 / 0.58, by hand, -0.622092.
+    check(DoubleSphere::new(wide, [0.0, 0.75]).into(), (-1.0f64 / 3.0).acos().to_degrees());
+    check(DoubleSphere::new(wide, [-0.2, 0.58]).into(), (-0.622_092f64).acos().to_degrees());
+}
+
 /// Derivative of a vector-valued function along each coordinate by central differences.
 fn difference<const N: usize>(
     at: [f64; N],
