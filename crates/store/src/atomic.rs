@@ -7,6 +7,7 @@
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde::Serialize;
@@ -23,7 +24,7 @@ pub struct AtomicFile {
     temporary: PathBuf,
     // Holds an advisory lock for as long as this process writes.
     file: Option<BufWriter<File>>,
-    written_bytes: u64,
+    written_bytes: Arc<AtomicU64>,
 }
 
 impl AtomicFile {
@@ -46,7 +47,7 @@ impl AtomicFile {
         // Where the file system has no locks, nobody can tell a stale temporary and none is removed.
         let _ = file.try_lock();
         let file = Some(BufWriter::with_capacity(BUFFER_BYTES, file));
-        Ok(Self { target: target.to_owned(), temporary, file, written_bytes: 0 })
+        Ok(Self { target: target.to_owned(), temporary, file, written_bytes: Arc::default() })
     }
 
     /// Where the bytes will be.
@@ -56,7 +57,12 @@ impl AtomicFile {
 
     /// Bytes written so far.
     pub fn written_bytes(&self) -> u64 {
-        self.written_bytes
+        self.written_bytes.load(Ordering::Relaxed)
+    }
+
+    /// Goes on counting [`Self::written_bytes`] when the file has been handed to another writer.
+    pub(crate) fn counter(&self) -> Arc<AtomicU64> {
+        self.written_bytes.clone()
     }
 
     /// Appends.
@@ -69,7 +75,7 @@ impl AtomicFile {
 
     /// An error about this file.
     pub fn error(&self, cause: io::Error) -> Error {
-        Error::write(&self.target, self.written_bytes, cause)
+        Error::write(&self.target, self.written_bytes(), cause)
     }
 
     /// Brings the bytes to the disk and puts them in the target's place.
@@ -93,10 +99,10 @@ impl AtomicFile {
 
 impl Write for AtomicFile {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        faults::check(self.written_bytes, bytes.len())?;
+        faults::check(self.written_bytes(), bytes.len())?;
         let file = self.file.as_mut().expect("an uncommitted file is open");
         let count = file.write(bytes)?;
-        self.written_bytes += count as u64;
+        self.written_bytes.fetch_add(count as u64, Ordering::Relaxed);
         Ok(count)
     }
 

@@ -208,3 +208,140 @@ fn jpeg_header(bytes: &[u8]) -> Option<JpegHeader> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const COLOUR: &[u8] = include_bytes!("../tests/data/colour.jpg");
+    const PROGRESSIVE: &[u8] = include_bytes!("../tests/data/progressive.jpg");
+    const RESTART: &[u8] = include_bytes!("../tests/data/restart.jpg");
+    const GRAY: &[u8] = include_bytes!("../tests/data/gray.jpg");
+    const JPEGS: [&[u8]; 4] = [COLOUR, PROGRESSIVE, RESTART, GRAY];
+    const WIDTH: usize = 32;
+    const HEIGHT: usize = 24;
+
+    fn sniff(bytes: &[u8]) -> EncodedImage {
+        EncodedImage::sniff(bytes.to_vec().into(), "picture".to_owned()).unwrap()
+    }
+
+    /// What the pictures in `tests/data` were made from.
+    fn colour_at(x: usize, y: usize) -> [u8; 3] {
+        [(7 * x) as u8, (9 * y) as u8, (4 * (x + y)) as u8]
+    }
+
+    fn png(colour: png::ColorType, depth: png::BitDepth, data: &[u8]) -> Vec<u8> {
+        let mut out = Vec::new();
+        let mut encoder = png::Encoder::new(&mut out, WIDTH as u32, HEIGHT as u32);
+        encoder.set_color(colour);
+        encoder.set_depth(depth);
+        if colour == png::ColorType::Indexed {
+            let entry = |i: u32| [i as u8, (i / 2) as u8, (255 - i) as u8];
+            encoder.set_palette((0..256).flat_map(entry).collect::<Vec<u8>>());
+        }
+        let mut writer = encoder.write_header().unwrap();
+        writer.write_image_data(data).unwrap();
+        writer.finish().unwrap();
+        out
+    }
+
+    /// A picture of every pixel's value.
+    fn picture(pixel: impl Fn(usize, usize) -> Vec<u8>) -> Vec<u8> {
+        (0..HEIGHT)
+            .flat_map(|y| (0..WIDTH).map(move |x| (x, y)))
+            .flat_map(|(x, y)| pixel(x, y))
+            .collect()
+    }
+
+    #[test]
+    fn jpegs_decode_to_what_was_drawn() {
+        for bytes in [COLOUR, PROGRESSIVE, RESTART] {
+            let image = sniff(bytes);
+            assert_eq!(size(&image).unwrap(), (WIDTH as u32, HEIGHT as u32));
+            let (rgb, gray) = (rgb(&image).unwrap(), gray(&image).unwrap());
+            let luma = rgb.to_gray();
+            for (y, x) in (0..HEIGHT).flat_map(|y| (0..WIDTH).map(move |x| (y, x))) {
+                let near = |a: u8, b: u8| a.abs_diff(b) <= 12;
+                let (found, drawn) = (rgb.at(x, y), colour_at(x, y));
+                assert!((0..3).all(|c| near(found[c], drawn[c])), "{x} {y}: {found:?} {drawn:?}");
+                assert!(gray.at(x, y).abs_diff(luma.at(x, y)) <= 3, "{x} {y}");
+            }
+        }
+        let image = sniff(GRAY);
+        let (gray, rgb) = (gray(&image).unwrap(), rgb(&image).unwrap());
+        assert_eq!(rgb.at(9, 5), [gray.at(9, 5); 3]);
+    }
+
+    #[test]
+    fn pngs_of_every_kind_decode() {
+        use png::BitDepth::{Eight, One, Sixteen};
+        use png::ColorType::{Grayscale, GrayscaleAlpha, Indexed, Rgb, Rgba};
+        let value = |x: usize, y: usize| (8 * x + y) as u8;
+        let check = |bytes: Vec<u8>, expected: &dyn Fn(usize, usize) -> [u8; 3]| {
+            let image = sniff(&bytes);
+            verify(&image, WIDTH as u32, HEIGHT as u32).unwrap();
+            let (rgb, gray) = (rgb(&image).unwrap(), gray(&image).unwrap());
+            for (y, x) in (0..HEIGHT).flat_map(|y| (0..WIDTH).map(move |x| (y, x))) {
+                assert_eq!(rgb.at(x, y), expected(x, y));
+            }
+            assert_eq!(gray, rgb.to_gray());
+        };
+        let grey = |x, y| [value(x, y); 3];
+        check(png(Grayscale, Eight, &picture(|x, y| vec![value(x, y)])), &grey);
+        check(png(Grayscale, Sixteen, &picture(|x, y| vec![value(x, y), 77])), &grey);
+        check(png(GrayscaleAlpha, Eight, &picture(|x, y| vec![value(x, y), 3])), &grey);
+        check(png(Rgb, Eight, &picture(|x, y| colour_at(x, y).to_vec())), &colour_at);
+        check(png(Rgba, Eight, &picture(|x, y| [&colour_at(x, y)[..], &[9]].concat())), &colour_at);
+        let entry = |x, y| [value(x, y), value(x, y) / 2, 255 - value(x, y)];
+        check(png(Indexed, Eight, &picture(|x, y| vec![value(x, y)])), &entry);
+        let stripes = vec![0b1010_1010; WIDTH / 8 * HEIGHT];
+        check(png(Grayscale, One, &stripes), &|x, _| [if x % 2 == 0 { 255 } else { 0 }; 3]);
+    }
+
+    #[test]
+    fn a_file_cut_at_any_byte_is_refused() {
+        let png = png(
+            png::ColorType::Rgb,
+            png::BitDepth::Eight,
+            &picture(|x, y| colour_at(x, y).to_vec()),
+        );
+        for bytes in JPEGS.into_iter().chain([&png[..]]) {
+            verify(&sniff(bytes), WIDTH as u32, HEIGHT as u32).unwrap();
+            for length in 8..bytes.len() - 1 {
+                let result = verify(&sniff(&bytes[..length]), WIDTH as u32, HEIGHT as u32);
+                let error = result.expect_err("a cut file must be refused").to_string();
+                assert!(error.contains("picture"), "{error}");
+            }
+        }
+    }
+
+    #[test]
+    fn flipped_bits_never_panic() {
+        let png = png(
+            png::ColorType::Indexed,
+            png::BitDepth::Eight,
+            &picture(|x, y| vec![(x + y) as u8]),
+        );
+        for bytes in JPEGS.into_iter().chain([&png[..]]) {
+            for at in 3..bytes.len() {
+                let mut damaged = bytes.to_vec();
+                damaged[at] ^= 1 << (at % 8);
+                if let Ok(image) = EncodedImage::sniff(damaged.into(), "picture".to_owned()) {
+                    let sizes = (size(&image), gray(&image), rgb(&image));
+                    if let (Ok(size), Ok(gray), Ok(rgb)) = sizes {
+                        assert_eq!((gray.width, gray.height), (rgb.width, rgb.height));
+                        assert_eq!(size, (gray.width as u32, gray.height as u32));
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn another_size_than_the_calibration_is_told() {
+        let error = verify(&sniff(COLOUR), 32, 23).unwrap_err().to_string();
+        assert!(error.contains("32 x 24") && error.contains("32 x 23"), "{error}");
+        let text = EncodedImage::sniff(b"GIF89a".to_vec().into(), "picture".to_owned());
+        assert!(text.unwrap_err().to_string().contains("neither JPEG nor PNG"));
+    }
+}

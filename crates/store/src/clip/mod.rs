@@ -10,6 +10,7 @@ mod convert;
 mod disk;
 mod foxglove;
 mod reader;
+mod sink;
 #[cfg(test)]
 mod tests;
 mod writer;

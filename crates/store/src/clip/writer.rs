@@ -1,20 +1,16 @@
 //! Writes clips.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use mcap::records::MessageHeader;
-use mcap::write::NoSeek;
-use mcap::{Attachment, McapError, WriteOptions};
 use ommatidia_geometry::Timestamp;
 use ommatidia_scene::{ContentHash, ImageEncoding, PointCloud, PoseSample};
 use prost::Message;
 use rayon::prelude::*;
 
 use super::disk::{FRAMES, FrameRecord, FrameTable, HEADER, HeaderRecord, PayloadRecord, VERSION};
-use super::foxglove::{self, Schema};
+use super::foxglove;
+use super::sink::{Channels, Sink};
 use super::{ClipHeader, EncodedImage, FrameData, convert, reader};
-use crate::atomic::AtomicFile;
 use crate::pose_record::PoseRecord;
 use crate::{Error, hash, image};
 
@@ -27,7 +23,7 @@ const EGO: &str = "ego";
 /// Memory holds one frame, the frame table and the poses. The same input gives the same bytes.
 pub struct ClipWriter {
     path: PathBuf,
-    mcap: Mcap,
+    sink: Sink,
     header: ClipHeader,
     channels: Channels,
     table: FrameTable,
@@ -45,12 +41,6 @@ pub struct ClipSummary {
     pub bytes: u64,
 }
 
-struct Channels {
-    transforms: u16,
-    images: Vec<u16>,
-    clouds: Vec<u16>,
-}
-
 impl ClipWriter {
     /// Starts a clip that will replace `path`.
     ///
@@ -58,11 +48,11 @@ impl ClipWriter {
     /// [`Error::Rig`] if the rig cannot be used; [`Error::Write`], [`Error::DiskFull`].
     pub fn create(path: &Path, header: &ClipHeader) -> Result<Self, Error> {
         check_rig(path, header)?;
-        let mut mcap = Mcap::create(path)?;
-        let channels = mcap.declare(header)?;
+        let mut sink = Sink::create(path)?;
+        let channels = sink.declare(header)?;
         let table = FrameTable { version: VERSION, ..Default::default() };
         // Declaring wrote the first chunk.
-        Ok(Self { path: path.to_owned(), mcap, header: header.clone(), channels, table, chunks: 1 })
+        Ok(Self { path: path.to_owned(), sink, header: header.clone(), channels, table, chunks: 1 })
     }
 
     /// Appends a frame. `truth` is not written: it belongs in labels.
@@ -109,9 +99,9 @@ impl ClipWriter {
         let header = json(serde_json::to_vec(&HeaderRecord::new(&self.header)))?;
         let frames = json(serde_json::to_vec(&self.table))?;
         let content_hash = reader::content_hash(&header, &frames);
-        self.mcap.attach(HEADER, &header)?;
-        self.mcap.attach(FRAMES, &frames)?;
-        let bytes = self.mcap.finish()?;
+        self.sink.attach(HEADER, &header)?;
+        self.sink.attach(FRAMES, &frames)?;
+        let bytes = self.sink.finish()?;
         Ok(ClipSummary { content_hash, frames: self.table.frames.len(), bytes })
     }
 
@@ -200,7 +190,7 @@ impl ClipWriter {
         };
         transforms.extend(frame.poses.iter().map(pose));
         let message = foxglove::FrameTransforms { transforms };
-        self.mcap.message(self.channels.transforms, time, &message.encode_to_vec())?;
+        self.sink.message(self.channels.transforms, time, &message.encode_to_vec())?;
         self.chunks += 1;
         Ok(())
     }
@@ -238,7 +228,7 @@ impl ClipWriter {
         message: &[u8],
         encoding: Option<ImageEncoding>,
     ) -> Result<PayloadRecord, Error> {
-        self.mcap.message(channel, time, message)?;
+        self.sink.message(channel, time, message)?;
         let chunk = self.chunks;
         self.chunks += 1;
         Ok(PayloadRecord { timestamp_ns: time.0, chunk, blake3: hash::of_bytes(message), encoding })
@@ -266,115 +256,5 @@ fn check_cloud(cloud: &PointCloud) -> Result<(), String> {
     match cloud.xyz_m.iter().position(|p| p.iter().any(|x| !x.is_finite())) {
         Some(point) => Err(format!("point {point} is not finite; leave such returns out")),
         None => Ok(()),
-    }
-}
-
-/// An MCAP file in which each message is a chunk of its own.
-struct Mcap {
-    writer: Option<mcap::Writer<NoSeek<AtomicFile>>>,
-    path: PathBuf,
-    sequences: BTreeMap<u16, u32>,
-}
-
-impl Mcap {
-    fn create(path: &Path) -> Result<Self, Error> {
-        let file = AtomicFile::create(path)?;
-        let options = WriteOptions::new()
-            .library(concat!("omma ", env!("CARGO_PKG_VERSION")))
-            .compression(Some(mcap::Compression::Zstd))
-            .compression_level(1)
-            .compression_threads(0)
-            .chunk_size(None)
-            .disable_seeking(true);
-        let writer = options.create(NoSeek::new(file)).map_err(|cause| write_error(path, cause))?;
-        Ok(Self { writer: Some(writer), path: path.to_owned(), sequences: BTreeMap::new() })
-    }
-
-    /// Schemas, channels and calibrations: the first chunk.
-    fn declare(&mut self, header: &ClipHeader) -> Result<Channels, Error> {
-        let path = self.path.clone();
-        let wrong = |cause| write_error(&path, cause);
-        let writer = self.writer();
-        let mut channel = |schema: Schema, topic: &str| {
-            let id = writer.add_schema(schema.name(), "protobuf", &schema.descriptor())?;
-            writer.add_channel(id, topic, "protobuf", &BTreeMap::new())
-        };
-        let transforms = channel(Schema::FrameTransforms, "/tf").map_err(wrong)?;
-        let (mut images, mut clouds, mut calibrations) = (Vec::new(), Vec::new(), Vec::new());
-        for camera in &header.rig.cameras {
-            let topic = |what: &str| format!("/camera/{}/{what}", camera.name);
-            images.push(channel(Schema::CompressedImage, &topic("image")).map_err(wrong)?);
-            let calibration = channel(Schema::CameraCalibration, &topic("calibration"));
-            calibrations.push((calibration.map_err(wrong)?, camera));
-        }
-        for lidar in &header.rig.lidars {
-            let topic = format!("/lidar/{}/points", lidar.name);
-            clouds.push(channel(Schema::PointCloud, &topic).map_err(wrong)?);
-        }
-        for (id, camera) in calibrations {
-            let message = convert::calibration(camera, Timestamp::default());
-            self.append(id, Timestamp::default(), &message.encode_to_vec())?;
-        }
-        self.writer().flush().map_err(wrong)?;
-        Ok(Channels { transforms, images, clouds })
-    }
-
-    fn writer(&mut self) -> &mut mcap::Writer<NoSeek<AtomicFile>> {
-        self.writer.as_mut().expect("the writer is taken only by finish and drop")
-    }
-
-    fn append(&mut self, channel_id: u16, time: Timestamp, data: &[u8]) -> Result<(), Error> {
-        let sequence = self.sequences.entry(channel_id).or_default();
-        *sequence += 1;
-        // MCAP has no times before its epoch; the frame table keeps them.
-        let log_time = time.0.max(0) as u64;
-        let header =
-            MessageHeader { channel_id, sequence: *sequence, log_time, publish_time: log_time };
-        let written = self.writer().write_to_known_channel(&header, data);
-        written.map_err(|cause| write_error(&self.path, cause))
-    }
-
-    fn message(&mut self, channel: u16, time: Timestamp, data: &[u8]) -> Result<(), Error> {
-        self.append(channel, time, data)?;
-        let flushed = self.writer().flush();
-        flushed.map_err(|cause| write_error(&self.path, cause))
-    }
-
-    fn attach(&mut self, name: &str, json: &[u8]) -> Result<(), Error> {
-        let attachment = Attachment {
-            log_time: 0,
-            create_time: 0,
-            name: name.to_owned(),
-            media_type: "application/json".to_owned(),
-            data: json.into(),
-        };
-        let attached = self.writer().attach(&attachment);
-        attached.map_err(|cause| write_error(&self.path, cause))
-    }
-
-    fn finish(&mut self) -> Result<u64, Error> {
-        let finished = self.writer().finish();
-        finished.map_err(|cause| write_error(&self.path, cause))?;
-        let writer = self.writer.take().expect("finish runs once");
-        let file = writer.into_inner().into_inner();
-        let bytes = file.written_bytes();
-        file.commit()?;
-        Ok(bytes)
-    }
-}
-
-impl Drop for Mcap {
-    fn drop(&mut self) {
-        // The writer's own drop would finish the file; this one throws it away.
-        if let Some(writer) = self.writer.take() {
-            drop(writer.into_inner());
-        }
-    }
-}
-
-fn write_error(path: &Path, cause: McapError) -> Error {
-    match cause {
-        McapError::Io(cause) => Error::write(path, 0, cause),
-        other => Error::write(path, 0, std::io::Error::other(other)),
     }
 }

@@ -1,6 +1,7 @@
 //! Parquet files whose row groups carry their own hash.
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow_array::RecordBatch;
@@ -238,7 +239,8 @@ pub(super) fn concatenate<R: Row>(
     let descriptor =
         ArrowSchemaConverter::new().convert(&schema).map_err(|cause| wrong(cause.to_string()))?;
     let mut file = HashingFile { file: AtomicFile::create(target)?, hasher: blake3::Hasher::new() };
-    let failed = |cause: ParquetError| writing(target, cause);
+    let written_bytes = file.file.counter();
+    let failed = |cause| writing(target, written_bytes.load(Ordering::Relaxed), cause);
     let mut writer = SerializedFileWriter::new(&mut file, descriptor.root_schema_ptr(), properties)
         .map_err(failed)?;
     let mut groups: Vec<Group> = Vec::new();
@@ -292,7 +294,7 @@ impl std::io::Write for HashingFile {
 }
 
 /// What the disk said, out of what Parquet's writer made of it.
-fn writing(target: &Path, cause: ParquetError) -> Error {
+fn writing(target: &Path, written_bytes: u64, cause: ParquetError) -> Error {
     let cause = match cause {
         ParquetError::External(inner) => match inner.downcast::<std::io::Error>() {
             Ok(io) => *io,
@@ -300,7 +302,7 @@ fn writing(target: &Path, cause: ParquetError) -> Error {
         },
         other => std::io::Error::other(other),
     };
-    Error::write(target, 0, cause)
+    Error::write(target, written_bytes, cause)
 }
 
 fn damaged(path: &Path, what: &str) -> Error {

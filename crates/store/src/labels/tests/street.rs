@@ -29,7 +29,7 @@ fn street() -> Occupancy {
         for y in 0..ny {
             let ground = 10 + noise(x / 25, y / 25) as usize % 2;
             let range = (x as f64 - 250.0).hypot(y as f64 - 250.0);
-            let hidden = !(165..335).contains(&y) && noise(x / 3, 7) % 4 != 0;
+            let hidden = !(165..335).contains(&y) && !noise(x / 3, 7).is_multiple_of(4);
             let sparse = (noise(x, y) % 1000) as f64 > 1100.0 - 2.2 * range;
             for z in 0..nz {
                 let index = grid.index([x as u32, y as u32, z as u32]);
