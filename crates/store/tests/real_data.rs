@@ -1,5 +1,7 @@
 //! The readers on real recordings, against facts that do not come from the readers.
 
+#[path = "real_data/argoverse2.rs"]
+mod argoverse2;
 #[path = "real_data/dgp.rs"]
 mod dgp;
 #[path = "real_data/kitti.rs"]

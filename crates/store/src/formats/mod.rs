@@ -1,5 +1,6 @@
 //! Readers of foreign data sets, one file each.
 
+mod argoverse2;
 mod common;
 mod dgp;
 mod kitti_odometry;
@@ -19,6 +20,7 @@ pub const FORMATS: &[&dyn Format] = &[
     &semantickitti::SemanticKitti,
     &nuscenes::NuScenes,
     &dgp::Dgp,
+    &argoverse2::Argoverse2,
 ];
 
 /// What to take from a source.

@@ -1,5 +1,6 @@
 //! What the readers share.
 
+pub(crate) mod feather;
 pub(crate) mod image_size;
 pub(crate) mod inputs;
 pub(crate) mod npz;

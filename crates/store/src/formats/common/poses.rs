@@ -17,6 +17,11 @@ impl PoseQueue {
         Self { samples, given: 0 }
     }
 
+    /// All samples, in ascending time.
+    pub(crate) fn into_samples(self) -> Vec<PoseSample> {
+        self.samples
+    }
+
     /// The pose at a time, interpolated; outside the samples' span the closest one.
     pub(crate) fn at(&self, timestamp: Timestamp) -> Option<Pose<World, Ego>> {
         let after = self.samples.partition_point(|sample| sample.timestamp < timestamp);
