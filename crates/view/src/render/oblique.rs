@@ -33,8 +33,8 @@ impl Default for ObliqueView {
         Self {
             width: 1200,
             height: 600,
-            eye_in_ego_m: [-13.0, 5.0, 10.5],
-            target_in_ego_m: [13.0, -0.5, 0.0],
+            eye_in_ego_m: [-16.0, 6.0, 12.0],
+            target_in_ego_m: [11.0, -0.5, 0.0],
             field_deg: 62.0,
         }
     }

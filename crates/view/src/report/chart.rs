@@ -19,9 +19,12 @@ pub(super) struct Chart<'a> {
     pub(super) true_scale: bool,
     /// Mark where the first series starts and ends.
     pub(super) mark_ends: bool,
+    /// Width of the drawing, in units of which text is 12 high.
+    pub(super) width: f64,
+    /// Smallest span of the y axis, in its unit: noise is not blown up to fill the picture.
+    pub(super) least_span: f64,
 }
 
-const WIDTH: f64 = 960.0;
 const LEFT: f64 = 62.0;
 const RIGHT: f64 = 18.0;
 const TOP: f64 = 14.0;
@@ -69,14 +72,11 @@ fn range(values: impl Iterator<Item = f64> + Clone, least: f64) -> (f64, f64) {
 }
 
 impl Chart<'_> {
-    /// Smallest span of the y axis, in its unit: noise is not blown up to fill the picture.
-    const LEAST_SPAN: f64 = 1.0;
-
     fn axes(&self) -> (Axis, Axis) {
         let along =
             |i: usize| self.series.iter().flat_map(move |s| s.points.iter().map(move |p| p[i]));
-        let (mut x, mut y) = (range(along(0), 1e-3), range(along(1), Self::LEAST_SPAN));
-        let plot_px = WIDTH - LEFT - RIGHT;
+        let (mut x, mut y) = (range(along(0), 1e-3), range(along(1), self.least_span));
+        let plot_px = self.width - LEFT - RIGHT;
         let mut height_px = 150.0;
         if self.true_scale {
             let (dx, dy) = ((x.1 - x.0).max(1.0), y.1 - y.0);
@@ -89,7 +89,7 @@ impl Chart<'_> {
             (x, y) = (widen(x, plot_px), widen(y, height_px));
         }
         (
-            Axis { min: x.0, max: x.1, from_px: LEFT, to_px: WIDTH - RIGHT },
+            Axis { min: x.0, max: x.1, from_px: LEFT, to_px: self.width - RIGHT },
             Axis { min: y.0, max: y.1, from_px: TOP + height_px, to_px: TOP },
         )
     }
@@ -104,7 +104,7 @@ impl Chart<'_> {
         };
         let ends = self.series.first().filter(|_| self.mark_ends);
         html! {
-            svg.chart viewBox=(format!("0 0 {WIDTH} {height:.0}")) role="img"
+            svg.chart viewBox=(format!("0 0 {:.0} {height:.0}", self.width)) role="img"
                 aria-label=(format!("{} over {}", self.y_label, self.x_label)) {
                 g.grid {
                     @for tick in x.ticks(90.0) {
@@ -159,6 +159,8 @@ mod tests {
             series: &series,
             true_scale: true,
             mark_ends: true,
+            width: 960.0,
+            least_span: 1.0,
         };
         let (x, y) = chart.axes();
         let along_x = (x.px(1.0) - x.px(0.0)).abs();
@@ -176,6 +178,8 @@ mod tests {
                 series: &series,
                 true_scale: false,
                 mark_ends: true,
+                width: 960.0,
+                least_span: 1.0,
             };
             let svg = chart.markup().into_string();
             assert!(svg.contains("<svg") && !svg.contains("NaN") && !svg.contains("inf"), "{svg}");

@@ -37,8 +37,26 @@ pub(super) fn section(input: &ReportInput) -> Markup {
             points: errors(samples, truth, start),
         }]
     });
-    let chart = |series: &[Series], x_label: &str, y_label: &str, true_scale: bool| {
-        Chart { x_label, y_label, series, true_scale, mark_ends: true_scale }.markup()
+    let profile = |title: &str, series: &[Series], y_label: &str, least_span: f64| {
+        let chart = Chart {
+            x_label: "time, s",
+            y_label,
+            series,
+            true_scale: false,
+            mark_ends: false,
+            width: 520.0,
+            least_span,
+        };
+        html! { figure { figcaption { (title) } (chart.markup()) } }
+    };
+    let from_above = Chart {
+        x_label: "x, m",
+        y_label: "y, m",
+        series: &plan,
+        true_scale: true,
+        mark_ends: true,
+        width: 1040.0,
+        least_span: 1.0,
     };
     html! {
         section #trajectory {
@@ -48,11 +66,13 @@ pub(super) fn section(input: &ReportInput) -> Markup {
                 span.mark { "● start ■ end" }
             }
             (scale_note(trajectory.scale))
-            figure { figcaption { "From above, true scale, world frame" } (chart(&plan, "x, m", "y, m", true)) }
-            figure { figcaption { "Speed" } (chart(&speed, "time, s", "m/s", false)) }
-            figure { figcaption { "Height" } (chart(&height, "time, s", "z, m", false)) }
-            @if let Some(error) = &error {
-                figure { figcaption { "Distance from the truth, not aligned" } (chart(error, "time, s", "m", false)) }
+            figure { figcaption { "From above, true scale, world frame" } (from_above.markup()) }
+            div.profiles {
+                (profile("Speed", &speed, "m/s", 1.0))
+                (profile("Height", &height, "z, m", 1.0))
+                @if let Some(error) = &error {
+                    (profile("Distance from the truth, not aligned", error, "m", 0.05))
+                }
             }
         }
     }
