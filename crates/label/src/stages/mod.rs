@@ -1,3 +1,4 @@
 //! One stage per folder, each a pure step.
 
 pub mod occupancy;
+pub mod surface;

@@ -23,6 +23,8 @@ mod memory;
 mod moving;
 mod pyramid;
 mod rays;
+#[cfg(test)]
+mod tests;
 mod window;
 
 pub use camera_sweep::PosedDepth;
@@ -39,7 +41,11 @@ use block::{BlockStore, CELLS, Delta, SIDE, cell_offset};
 use camera_sweep::CameraSweep;
 use config::to_units;
 use memory::SweepMemory;
+use moving::Moment;
 use window::Window;
+
+/// Sweeps before and after in which something that moves is looked for again.
+const FOLLOWED_SWEEPS: usize = 3;
 
 /// A piece of surface in the static map.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -124,18 +130,23 @@ impl OccupancyMap {
     pub fn moving(&self, timestamp: Timestamp) -> Vec<MovingCluster> {
         let at = |time| moving::clusters(&self.store, &self.sweeps, time, &self.config);
         let mut clusters = at(timestamp);
-        let times = || self.sweeps.iter().map(|sweep| sweep.timestamp);
-        let before = times().filter(|&time| time < timestamp).max();
-        let after = times().filter(|&time| time > timestamp).min();
-        if let (Some(before), Some(after), false) = (before, after, clusters.is_empty()) {
-            let neighbours = moving::Neighbours {
-                before: at(before),
-                before_s: (timestamp - before).as_secs_f64(),
-                after: at(after),
-                after_s: (after - timestamp).as_secs_f64(),
-            };
-            moving::follow(&mut clusters, &neighbours, &self.config);
+        if clusters.is_empty() {
+            return clusters;
         }
+        let mut times: Vec<Timestamp> = self.sweeps.iter().map(|sweep| sweep.timestamp).collect();
+        times.sort_unstable();
+        times.dedup();
+        let moment = |&time: &Timestamp| Moment {
+            after_s: (time - timestamp).as_secs_f64(),
+            clusters: at(time),
+        };
+        let first_after = times.partition_point(|&time| time <= timestamp);
+        let first = times.partition_point(|&time| time < timestamp);
+        let before: Vec<Moment> =
+            times[..first].iter().rev().take(FOLLOWED_SWEEPS).map(moment).collect();
+        let after: Vec<Moment> =
+            times[first_after..].iter().take(FOLLOWED_SWEEPS).map(moment).collect();
+        moving::follow(&mut clusters, &before, &after, &self.config);
         clusters
     }
 

@@ -77,49 +77,79 @@ fn components(mut voxels: BTreeSet<[i32; 3]>, least: usize) -> Vec<MovingCluster
     clusters
 }
 
-/// Clusters at neighbouring timestamps to compare with.
-pub(super) struct Neighbours {
-    pub(super) before: Vec<MovingCluster>,
-    pub(super) before_s: f64,
-    pub(super) after: Vec<MovingCluster>,
+/// What moved at another timestamp.
+pub(super) struct Moment {
+    /// Seconds after the moment in question; negative before it.
     pub(super) after_s: f64,
+    pub(super) clusters: Vec<MovingCluster>,
 }
 
-/// Gives a velocity to each cluster that is found again before and after, at speeds that agree.
+/// Gives a velocity to each cluster that is found again on both sides in time and moves steadily.
+///
+/// `before` and `after`: nearest in time first.
 pub(super) fn follow(
     clusters: &mut [MovingCluster],
-    neighbours: &Neighbours,
+    before: &[Moment],
+    after: &[Moment],
     config: &OccupancyConfig,
 ) {
-    let most = config.moving.max_speed_m_s;
     for cluster in clusters {
-        let here = cluster.centroid();
-        let velocity = |candidates: &[MovingCluster], seconds: f64| {
-            let partner = nearest(cluster, here, candidates)?;
-            let velocity = (partner.centroid() - here) * (config.voxel_m / seconds);
-            (velocity.norm() <= most).then_some(velocity)
-        };
-        let before = velocity(&neighbours.before, -neighbours.before_s);
-        let after = velocity(&neighbours.after, neighbours.after_s);
-        let (Some(before), Some(after)) = (before, after) else { continue };
-        let mean = (before + after) / 2.0;
-        // Half a voxel of centroid noise per sweep, or 30 %.
-        let noise = 0.5 * config.voxel_m / neighbours.before_s.min(neighbours.after_s);
-        if (after - before).norm() <= noise.max(0.3 * mean.norm()) {
-            cluster.velocity_m_s = Some(mean);
+        let backwards = trace(cluster, before, config);
+        let forwards = trace(cluster, after, config);
+        if !backwards.is_empty() && !forwards.is_empty() {
+            let mut path = vec![(0.0, cluster.centroid())];
+            path.extend(backwards.into_iter().chain(forwards));
+            cluster.velocity_m_s = fit(&path, config);
         }
     }
 }
 
-/// The cluster of similar size whose centroid is nearest.
-fn nearest<'a>(
+/// Time and centroid (voxels) of the cluster in moments farther and farther away.
+fn trace(
     cluster: &MovingCluster,
-    centroid: Vector3<f64>,
-    candidates: &'a [MovingCluster],
-) -> Option<&'a MovingCluster> {
+    moments: &[Moment],
+    config: &OccupancyConfig,
+) -> Vec<(f64, Vector3<f64>)> {
+    let mut path = vec![(0.0, cluster.centroid())];
+    for moment in moments {
+        let (last_s, last) = path[path.len() - 1];
+        let earlier = path.len().checked_sub(2).map(|i| path[i]);
+        let velocity = earlier.map_or(Vector3::zeros(), |(s, at)| (last - at) / (last_s - s));
+        let expected = last + velocity * (moment.after_s - last_s);
+        let reach = config.moving.max_speed_m_s * (moment.after_s - last_s).abs() / config.voxel_m;
+        let Some(partner) = nearest(cluster, expected, &moment.clusters) else { break };
+        if (partner - last).norm() > reach {
+            break;
+        }
+        path.push((moment.after_s, partner));
+    }
+    path.split_off(1)
+}
+
+/// Centroid of the cluster nearest to `expected` among those of similar size.
+fn nearest(
+    cluster: &MovingCluster,
+    expected: Vector3<f64>,
+    candidates: &[MovingCluster],
+) -> Option<Vector3<f64>> {
     let size = cluster.voxels.len();
     let similar =
         |other: &&MovingCluster| other.voxels.len() <= 2 * size && size <= 2 * other.voxels.len();
-    let distance = |other: &MovingCluster| (other.centroid() - centroid).norm();
-    candidates.iter().filter(similar).min_by(|a, b| distance(a).total_cmp(&distance(b)))
+    let centroids = candidates.iter().filter(similar).map(MovingCluster::centroid);
+    centroids.min_by(|a, b| (a - expected).norm().total_cmp(&(b - expected).norm()))
+}
+
+/// Slope of the line of least squares through a path, if the path keeps to it within a voxel (root mean
+/// square): what jumps about is a mismatch. m/s.
+fn fit(path: &[(f64, Vector3<f64>)], config: &OccupancyConfig) -> Option<Vector3<f64>> {
+    let n = path.len() as f64;
+    let mean_s = path.iter().map(|(s, _)| s).sum::<f64>() / n;
+    let mean = path.iter().map(|(_, at)| at).sum::<Vector3<f64>>() / n;
+    let spread: f64 = path.iter().map(|(s, _)| (s - mean_s).powi(2)).sum();
+    let slope: Vector3<f64> = path.iter().map(|(s, at)| (at - mean) * (s - mean_s)).sum();
+    let slope = slope / spread;
+    let off = |(s, at): &(f64, Vector3<f64>)| (at - mean - slope * (s - mean_s)).norm_squared();
+    let residual = (path.iter().map(off).sum::<f64>() / n).sqrt();
+    let velocity_m_s = slope * config.voxel_m;
+    (residual <= 1.0 && velocity_m_s.norm() <= config.moving.max_speed_m_s).then_some(velocity_m_s)
 }
