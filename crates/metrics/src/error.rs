@@ -80,4 +80,14 @@ pub enum Error {
         /// Largest depth counted, metres.
         max_depth_m: f64,
     },
+    /// Voxels or cells that are compared one by one differ in place, size or number.
+    #[error(
+        "the truth's grid is {truth} and the prediction's {predicted}; make one with the other's grid"
+    )]
+    Grids {
+        /// Grid of the truth.
+        truth: String,
+        /// Grid of the prediction.
+        predicted: String,
+    },
 }

@@ -4,7 +4,10 @@
 
 pub mod depth;
 mod error;
+pub mod occupancy;
 pub mod occupancy_lidar;
+pub mod occupancy_rays;
+pub mod surface;
 pub mod trajectory;
 
 pub use error::Error;

@@ -124,3 +124,84 @@ pub fn in_view(
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use ommatidia_geometry::camera::Pinhole;
+    use ommatidia_geometry::{Intrinsics, Pose};
+    use ommatidia_scene::{CameraSensor, ClassId, GridSpec, Shutter};
+
+    use super::*;
+
+    const GRID: GridSpec = GridSpec { min_corner_m: [0.0; 3], voxel_m: 1.0, size: [10, 10, 10] };
+
+    /// Occupied at x = 5, free below, unobserved above.
+    fn wall() -> Occupancy {
+        let mut occupancy = Occupancy::unobserved(GRID);
+        for index in 0..GRID.len() {
+            let [x, ..] = GRID.cell(index);
+            occupancy.observed.set(index, x <= 5);
+            occupancy.occupied.set(index, x == 5);
+        }
+        occupancy.classes = vec![ClassId::UNKNOWN; occupancy.occupied.count()];
+        occupancy
+    }
+
+    fn check(returns: &[[f64; 3]], range_m: f64, expected: LidarAgreement) {
+        let returns: Vec<Point3<f64>> = returns.iter().map(|&p| p.into()).collect();
+        let counts = |p: &Point3<f64>| p.coords.norm() <= range_m;
+        assert_eq!(lidar_agreement(&wall(), &returns, counts), expected);
+    }
+
+    #[test]
+    fn hits_neighbours_and_violations() {
+        // In the wall, before it, behind it, two behind it, in free space twice, outside the grid.
+        let returns = [
+            [5.5, 5.5, 5.5],
+            [4.5, 5.5, 5.5],
+            [6.5, 5.5, 5.5],
+            [7.5, 5.5, 5.5],
+            [1.5, 5.5, 5.5],
+            [1.6, 5.6, 5.6],
+            [-1.0, 5.5, 5.5],
+        ];
+        let (returns_counted, hits, violated_voxels, returned_voxels) = (6, 3, 2, 5);
+        let expected = LidarAgreement {
+            returns: returns_counted,
+            hits,
+            free_voxels: 500,
+            violated_voxels,
+            returned_voxels,
+        };
+        check(&returns, 100.0, expected);
+        assert_eq!(expected.lidar_hit_rate(), Some(0.5));
+        assert_eq!(expected.free_violation_rate(), Some(0.004));
+        assert_eq!(expected.refuted_rate(), Some(0.4));
+        // Out of range nothing counts.
+        check(&returns, 0.1, LidarAgreement::default());
+        assert_eq!(LidarAgreement::default().lidar_hit_rate(), None);
+    }
+
+    #[test]
+    fn view_is_range_and_image() {
+        let intrinsics = Intrinsics::Pinhole(Pinhole { fx: 50.0, fy: 50.0, cx: 50.0, cy: 50.0 });
+        let camera = CameraSensor {
+            name: "front".into(),
+            width: 100,
+            height: 100,
+            intrinsics,
+            ego_from_camera: Pose::identity(),
+            shutter: Shutter::Global,
+        };
+        let rig = Rig { cameras: vec![camera], ..Rig::default() };
+        let view = in_view(&rig, Point3::origin(), 30.0);
+        for (p_in_ego, expected) in [
+            ([0.0, 0.0, 29.0], true),
+            ([0.0, 0.0, 31.0], false),
+            ([11.0, 0.0, 10.0], false),
+            ([0.0, 0.0, -5.0], false),
+        ] {
+            assert_eq!(view(&Point3::from(p_in_ego)), expected, "{p_in_ego:?}");
+        }
+    }
+}

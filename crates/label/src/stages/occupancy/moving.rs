@@ -1,6 +1,6 @@
 //! What moves: voxels that one moment saw occupied and the others saw free.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use nalgebra::Vector3;
 use ommatidia_geometry::Timestamp;
@@ -29,6 +29,9 @@ impl MovingCluster {
 }
 
 /// The clusters of all sweeps with exactly this timestamp, without velocity.
+///
+/// Two thresholds: a cluster is made of voxels hit now that the map calls rather free than occupied, and
+/// counts if enough of them are free beyond doubt.
 pub(super) fn clusters(
     store: &BlockStore,
     sweeps: &[SweepMemory],
@@ -36,15 +39,16 @@ pub(super) fn clusters(
     config: &OccupancyConfig,
 ) -> Vec<MovingCluster> {
     let against = -to_units(config.moving.against_log_odds);
-    let mut voxels = BTreeSet::new();
+    let mut voxels = BTreeMap::new();
     for sweep in sweeps.iter().filter(|sweep| sweep.timestamp == timestamp) {
         for (key, cells) in sweep.blocks() {
             let Some(block) = store.get(key) else { continue };
             for &cell in cells {
                 let sum = block.log_odds[cell as usize];
-                if sum != UNOBSERVED && i32::from(sum) <= against {
+                if sum != UNOBSERVED && sum < 0 {
                     let offset = cell_offset(cell as usize);
-                    voxels.insert([0, 1, 2].map(|axis| key[axis] * SIDE + offset[axis]));
+                    let voxel = [0, 1, 2].map(|axis| key[axis] * SIDE + offset[axis]);
+                    voxels.insert(voxel, i32::from(sum) <= against);
                 }
             }
         }
@@ -52,24 +56,26 @@ pub(super) fn clusters(
     components(voxels, config.moving.min_voxels)
 }
 
-/// Connected components (26 neighbours) of at least `least` voxels, in the order of their first voxel.
-fn components(mut voxels: BTreeSet<[i32; 3]>, least: usize) -> Vec<MovingCluster> {
+/// Connected components (26 neighbours) with at least `least` voxels beyond doubt, in the order of their
+/// first voxel.
+fn components(mut voxels: BTreeMap<[i32; 3], bool>, least: usize) -> Vec<MovingCluster> {
     let mut clusters = Vec::new();
-    while let Some(seed) = voxels.pop_first() {
+    while let Some((seed, certain)) = voxels.pop_first() {
         let mut members = vec![seed];
+        let mut certain = usize::from(certain);
         let mut next = 0;
         while next < members.len() {
             let [x, y, z] = members[next];
             next += 1;
-            for dx in -1..=1 {
-                for dy in -1..=1 {
-                    for dz in -1..=1 {
-                        members.extend(voxels.take(&[x + dx, y + dy, z + dz]));
-                    }
+            for i in 0..27 {
+                let neighbour = [x + i / 9 - 1, y + i / 3 % 3 - 1, z + i % 3 - 1];
+                if let Some(beyond_doubt) = voxels.remove(&neighbour) {
+                    members.push(neighbour);
+                    certain += usize::from(beyond_doubt);
                 }
             }
         }
-        if members.len() >= least {
+        if certain >= least {
             members.sort_unstable();
             clusters.push(MovingCluster { voxels: members, velocity_m_s: None });
         }
@@ -134,7 +140,7 @@ fn nearest(
 ) -> Option<Vector3<f64>> {
     let size = cluster.voxels.len();
     let similar =
-        |other: &&MovingCluster| other.voxels.len() <= 2 * size && size <= 2 * other.voxels.len();
+        |other: &&MovingCluster| other.voxels.len() <= 3 * size && size <= 3 * other.voxels.len();
     let centroids = candidates.iter().filter(similar).map(MovingCluster::centroid);
     centroids.min_by(|a, b| (a - expected).norm().total_cmp(&(b - expected).norm()))
 }
