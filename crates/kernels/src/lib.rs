@@ -1,4 +1,5 @@
 //! Image operators: a plain reference and a fast version of each.
 
+pub mod flow;
 pub mod simd;
 pub mod stereo;

@@ -46,7 +46,7 @@ impl Landmark {
 
     /// The vector from `origin` to the landmark times its inverse distance: finite for points at
     /// infinity, and pointing the same way.
-    pub(super) fn scaled_offset_from(&self, origin: &Vector3<f64>) -> Vector3<f64> {
+    pub fn scaled_offset_from(&self, origin: &Vector3<f64>) -> Vector3<f64> {
         self.bearing_in_world.as_ref()
             + (self.anchor_in_world.coords - origin) * self.inverse_distance
     }
