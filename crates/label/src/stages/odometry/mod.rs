@@ -1,0 +1,597 @@
+//! Visual odometry for rigs of any cameras.
+//!
+//! Corners are followed by Lucas–Kanade there and back, from the last keyframe into each new frame;
+//! cameras whose views overlap (known from the rig's geometry) see them at once and so measure
+//! their distance, others by motion. The pose that most points agree on places the frame; a window
+//! of keyframes is adjusted as it moves along, and long overlapping runs of keyframes again with
+//! hindsight. Points on other moving things disagree with the vehicle's motion and are dropped.
+//! After Leutenegger et al. 2015 (OKVIS) and Mur-Artal & Tardós 2017 (ORB-SLAM2).
+//!
+//! The world begins at the first ego pose, or is that of the given trajectory.
+
+mod account;
+mod adjust;
+mod confidence;
+mod config;
+mod follow;
+mod keyframe;
+mod motion;
+mod overlap;
+mod smooth;
+mod state;
+mod triangulate;
+mod view;
+
+use nalgebra::Vector6;
+use ommatidia_geometry::{Ego, Pose, Timestamp, World};
+use ommatidia_kernels::flow::Pyramid;
+use ommatidia_kernels::simd::Simd;
+use ommatidia_scene::{
+    GrayImage, PoseSample, PoseSource, Rig, Scale, Skipped, Trajectory,
+};
+use rayon::prelude::*;
+
+use crate::Error;
+use account::Reason;
+use adjust::Adjuster;
+pub use config::{OdometryConfig, PriorConfig};
+use follow::Follower;
+use keyframe::Keyframer;
+use motion::{Match, Motion};
+use overlap::Roles;
+use state::{Depth, FrameRecord, Keyframe, Sighting, State};
+use view::{View, Views, to_point};
+
+const STAGE: &str = "odometry";
+
+/// Sensors closer in time than this are taken as simultaneous, seconds.
+const SIMULTANEOUS_S: f64 = 5e-4;
+/// No road vehicle is faster, m/s.
+const MAX_SPEED_M_S: f64 = 90.0;
+/// Share of followed points that must agree on a motion.
+const MIN_SHARE: f64 = 0.2;
+/// Sightings by partner cameras per keyframe that fix the scale.
+const METRIC_PARTNERED: u64 = 8;
+
+/// One frame of a clip.
+#[derive(Debug, Clone, Copy)]
+pub struct OdometryInput<'a> {
+    /// The frame's time; strictly ascending.
+    pub timestamp: Timestamp,
+    /// One entry per camera of the rig: middle of exposure, and the image.
+    pub images: &'a [Option<(Timestamp, GrayImage)>],
+    /// Poses that came with the clip, the same for all frames.
+    pub prior: Option<&'a Trajectory>,
+}
+
+/// What is known of a frame when it is passed; [`OdometryResult`] knows better.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct OdometryFrame {
+    /// Where the vehicle is, before smoothing.
+    pub world_from_ego: Pose<World, Ego>,
+    /// 0 to 1; 0 where the pose is only predicted.
+    pub confidence: f32,
+    /// Points that agree on the motion.
+    pub inliers: usize,
+    /// Points that were followed.
+    pub followed: usize,
+}
+
+/// The path of a clip.
+#[derive(Debug, Clone, PartialEq)]
+pub struct OdometryResult {
+    /// One pose per frame, source [`PoseSource::Odometry`].
+    pub trajectory: Trajectory,
+    /// Of each frame, 0 to 1.
+    pub frame_confidence: Vec<f32>,
+    /// Of the clip, 0 to 1.
+    pub confidence: f32,
+    /// What was left out, or had to be predicted.
+    pub skipped: Vec<Skipped>,
+}
+
+/// Estimates the path of a vehicle from its cameras, frame by frame.
+pub struct Odometry {
+    rig: Rig,
+    config: OdometryConfig,
+    roles: Roles,
+    simd: Simd,
+    state: State,
+    reference: Views,
+}
+
+impl Odometry {
+    /// An odometry that has seen nothing.
+    ///
+    /// # Errors
+    /// [`Error::Rig`] if the rig has no camera or a camera is unusable; [`Error::Config`].
+    pub fn new(rig: &Rig, config: &OdometryConfig) -> Result<Self, Error> {
+        config.check()?;
+        let problem = |what: String| Error::Rig { stage: STAGE, what };
+        rig.check().map_err(|error| problem(error.to_string()))?;
+        if rig.cameras.is_empty() {
+            return Err(problem("the rig has no camera; give poses with the clip instead".into()));
+        }
+        let reference = rig.cameras.iter().map(|_| None).collect();
+        Ok(Self {
+            rig: rig.clone(),
+            config: *config,
+            roles: Roles::of(rig),
+            simd: Simd::detect(),
+            state: State::default(),
+            reference,
+        })
+    }
+
+    /// Number of frames passed so far.
+    pub fn frames(&self) -> usize {
+        self.state.frames.len()
+    }
+
+    /// The frame, counted from 0, whose images points are followed from; [`Self::resume`] needs them.
+    pub fn reference_frame(&self) -> Option<usize> {
+        let loaded = self.reference.iter().any(Option::is_some);
+        self.state.keyframes.last().filter(|_| loaded).map(|keyframe| keyframe.frame as usize)
+    }
+
+    /// The state between two frames, to be continued from by [`Self::resume`] with the same result
+    /// to the last bit. Images are not in it.
+    ///
+    /// # Errors
+    /// [`Error::Checkpoint`] if it cannot be encoded.
+    pub fn checkpoint(&self) -> Result<Vec<u8>, Error> {
+        let saved = (self.reference_frame().is_some(), &self.state);
+        postcard::to_stdvec(&saved)
+            .map_err(|error| Error::Checkpoint { stage: STAGE, reason: error.to_string() })
+    }
+
+    /// The frame whose images [`Self::resume`] must be given with this checkpoint.
+    ///
+    /// # Errors
+    /// [`Error::Checkpoint`] if it cannot be read.
+    pub fn checkpoint_reference(checkpoint: &[u8]) -> Result<Option<usize>, Error> {
+        let (referenced, state) = decode(checkpoint)?;
+        Ok(state.keyframes.last().filter(|_| referenced).map(|k| k.frame as usize))
+    }
+
+    /// Continues from a checkpoint made with the same rig and settings. `images`: those of the frame
+    /// that [`Self::checkpoint_reference`] names, empty if it names none.
+    ///
+    /// # Errors
+    /// [`Error::Checkpoint`] if it cannot be read or the images are missing; as [`Self::new`].
+    pub fn resume(
+        rig: &Rig,
+        config: &OdometryConfig,
+        checkpoint: &[u8],
+        images: &[Option<(Timestamp, GrayImage)>],
+    ) -> Result<Self, Error> {
+        let (referenced, state) = decode(checkpoint)?;
+        let mut odometry = Self::new(rig, config)?;
+        odometry.state = state;
+        if referenced {
+            odometry.check_images(images)?;
+            let mounts = odometry.state.keyframes.last().map(|k| k.mounts.clone());
+            odometry.reference = odometry.views(images, &mounts.unwrap_or_default());
+        }
+        Ok(odometry)
+    }
+
+    /// Places one more frame.
+    ///
+    /// # Errors
+    /// [`Error::Input`] if an image's size is not that of its camera, the number of images not that
+    /// of cameras, or time does not advance. The frame then leaves no trace.
+    pub fn step(&mut self, input: &OdometryInput<'_>) -> Result<OdometryFrame, Error> {
+        self.check_images(input.images)?;
+        self.check_time(input.timestamp)?;
+        self.note_prior(input);
+        let predicted = self.predict(input);
+        let missing = input.images.iter().filter(|image| image.is_none()).count();
+        let fingerprints = fingerprints(input.images);
+        let repeated = missing < input.images.len() && fingerprints == self.state.fingerprints;
+        self.state.fingerprints = fingerprints;
+        if missing == input.images.len() || repeated {
+            let reason = if repeated { Reason::RepeatedImages } else { Reason::NoImages };
+            self.state.account.add(reason);
+            return Ok(self.coast(input, predicted));
+        }
+        (0..missing).for_each(|_| self.state.account.add(Reason::MissingImage));
+        let mounts = self.mounts(input, &predicted);
+        let views = self.views(input.images, &mounts);
+        if self.reference.iter().all(Option::is_none) {
+            return Ok(self.start(input, predicted, mounts, views));
+        }
+        match self.measure(&predicted, &views) {
+            Ok((motion, pixels)) => Ok(self.advance(input, &motion, &pixels, mounts, views)),
+            Err(reason) => {
+                self.state.account.add(reason);
+                Ok(self.start(input, predicted, mounts, views))
+            }
+        }
+    }
+
+    /// The path of all frames passed, smoothed to the end.
+    pub fn finish(mut self) -> OdometryResult {
+        let adjuster =
+            Adjuster { rig: &self.rig, config: &self.config, prior: self.state.prior.map(|p| p.0) };
+        smooth::smooth(&adjuster, &mut self.state);
+        let state = &self.state;
+        let samples = state
+            .frames
+            .iter()
+            .map(|record| PoseSample {
+                timestamp: record.timestamp,
+                world_from_ego: state.pose_of(record),
+            })
+            .collect();
+        let frame_confidence: Vec<f32> = state.frames.iter().map(|f| f.confidence).collect();
+        let trajectory = Trajectory::new(PoseSource::Odometry, self.scale(), samples)
+            .unwrap_or_else(|error| panic!("poses of ascending frames make a path: {error}"));
+        OdometryResult {
+            trajectory,
+            confidence: confidence::of_clip(&frame_confidence),
+            frame_confidence,
+            skipped: state.account.skipped(),
+        }
+    }
+
+    fn scale(&self) -> Scale {
+        let state = &self.state;
+        let keyframes = state.keyframes.len() as u64;
+        let given = state.prior.is_some_and(|(_, scale)| scale == Scale::Metric);
+        if given || (keyframes > 0 && state.partnered >= METRIC_PARTNERED * keyframes) {
+            Scale::Metric
+        } else {
+            Scale::Unknown
+        }
+    }
+
+    fn check_images(&self, images: &[Option<(Timestamp, GrayImage)>]) -> Result<(), Error> {
+        let problem = |what: String| Err(Error::Input { stage: STAGE, what });
+        if images.len() != self.rig.cameras.len() {
+            let cameras = self.rig.cameras.len();
+            return problem(format!("{} images for {cameras} cameras; pass one entry each", images.len()));
+        }
+        for (camera, image) in self.rig.cameras.iter().zip(images) {
+            let Some((_, image)) = image else { continue };
+            if (image.width, image.height) != (camera.width as usize, camera.height as usize) {
+                return problem(format!(
+                    "camera {} is calibrated for {} x {} pixels, its image has {} x {}",
+                    camera.name, camera.width, camera.height, image.width, image.height
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    fn check_time(&self, timestamp: Timestamp) -> Result<(), Error> {
+        match self.state.frames.last() {
+            Some(last) if last.timestamp >= timestamp => Err(Error::Input {
+                stage: STAGE,
+                what: format!(
+                    "frame {} at {timestamp} s is not after the one before it at {} s",
+                    self.state.frames.len(),
+                    last.timestamp
+                ),
+            }),
+            _ => Ok(()),
+        }
+    }
+
+    fn note_prior(&mut self, input: &OdometryInput<'_>) {
+        let Some(prior) = input.prior else { return };
+        self.state.prior = Some((prior.source, prior.scale));
+        if prior.at(input.timestamp).is_none() {
+            self.state.account.add(Reason::OutsidePrior);
+        }
+    }
+
+    /// Where the vehicle should be at the frame, and its right tangent per second.
+    fn predict(&self, input: &OdometryInput<'_>) -> Predicted {
+        let given = input.prior.and_then(|prior| prior.at(input.timestamp));
+        let Some(last) = self.state.frames.last() else {
+            let world_from_ego = given.unwrap_or_else(Pose::identity);
+            return Predicted { world_from_ego, velocity: Vector6::zeros(), elapsed_s: 0.0 };
+        };
+        let pose = self.state.pose_of(last);
+        let elapsed_s = (input.timestamp - last.timestamp).as_secs_f64();
+        let before = input.prior.and_then(|prior| prior.at(last.timestamp));
+        if let (Some(before), Some(now)) = (before, given) {
+            let moved = before.inverse() * now;
+            let velocity = moved.log() / elapsed_s;
+            return Predicted { world_from_ego: pose * moved, velocity, elapsed_s };
+        }
+        let coasting = self.state.coasting_s + elapsed_s <= self.config.coast_s + elapsed_s;
+        let velocity = self.state.velocity.filter(|_| coasting).map_or(Vector6::zeros(), Vector6::from);
+        Predicted { world_from_ego: pose.retract(&(velocity * elapsed_s)), velocity, elapsed_s }
+    }
+
+    /// Where each camera was at its exposure, in the ego frame at the frame's time. Empty where all
+    /// are exposed at that time.
+    fn mounts(
+        &self,
+        input: &OdometryInput<'_>,
+        predicted: &Predicted,
+    ) -> Vec<Pose<Ego, ommatidia_geometry::Camera>> {
+        let late = |image: &Option<(Timestamp, GrayImage)>| {
+            image.as_ref().map_or(0.0, |(time, _)| (*time - input.timestamp).as_secs_f64())
+        };
+        if input.images.iter().all(|image| late(image).abs() < SIMULTANEOUS_S) {
+            return Vec::new();
+        }
+        let at = |time: Timestamp| input.prior.and_then(|prior| prior.at(time));
+        let mount = |(camera, image): (&ommatidia_scene::CameraSensor, &Option<_>)| {
+            let given = image.as_ref().and_then(|(time, _): &(Timestamp, GrayImage)| {
+                Some(at(input.timestamp)?.inverse() * at(*time)?)
+            });
+            let moved = given.unwrap_or_else(|| Pose::exp(&(predicted.velocity * late(image))));
+            moved * camera.ego_from_camera
+        };
+        self.rig.cameras.iter().zip(input.images).map(mount).collect()
+    }
+
+    fn views(
+        &self,
+        images: &[Option<(Timestamp, GrayImage)>],
+        mounts: &[Pose<Ego, ommatidia_geometry::Camera>],
+    ) -> Views {
+        let view = |(index, image): (usize, &Option<(Timestamp, GrayImage)>)| {
+            let (_, image) = image.as_ref()?;
+            let mounted = self.rig.cameras[index].ego_from_camera;
+            Some(View {
+                pyramid: Pyramid::new(self.simd, image, self.config.pyramid_levels),
+                ego_from_camera: mounts.get(index).copied().unwrap_or(mounted),
+            })
+        };
+        images.par_iter().enumerate().map(view).collect()
+    }
+
+    fn follower(&self) -> Follower<'_> {
+        Follower { rig: &self.rig, config: &self.config, simd: self.simd }
+    }
+
+    /// Follows all points into the new images and finds the motion they agree on.
+    fn measure(
+        &self,
+        predicted: &Predicted,
+        views: &Views,
+    ) -> Result<(Motion, Vec<Option<[f32; 2]>>), Reason> {
+        let state = &self.state;
+        let Some(keyframe) = state.keyframes.last() else { return Err(Reason::NothingToFollow) };
+        let follower = self.follower();
+        let reference = (&self.reference, &keyframe.world_from_ego);
+        let now = (views, &predicted.world_from_ego);
+        let mut pixels = follower.follow(&state.tracks, reference, now, |_| true);
+        let stood = state.last_pose().unwrap_or(keyframe.world_from_ego);
+        let starts = [predicted.world_from_ego, stood];
+        let rough = self.agree(&pixels, views, &starts);
+        // Points the prediction did not lead to are looked for again where the others say.
+        let Ok(rough) = rough else { return rough.map(|motion| (motion, pixels)) };
+        let now = (views, &rough.world_from_ego);
+        let lost: Vec<bool> = pixels.iter().map(Option::is_none).collect();
+        let again = follower.follow(&state.tracks, reference, now, |i| lost[i]);
+        for (pixel, again) in pixels.iter_mut().zip(again) {
+            *pixel = pixel.or(again);
+        }
+        let motion = self.agree(&pixels, views, &[rough.world_from_ego])?;
+        let moved = (stood.inverse() * motion.world_from_ego).translation.norm();
+        if predicted.elapsed_s > 0.0 && moved > MAX_SPEED_M_S * predicted.elapsed_s {
+            return Err(Reason::NoCommonMotion);
+        }
+        Ok((motion, pixels))
+    }
+
+    /// The motion that followed points agree on; its inliers are indexed as the tracks.
+    fn agree(
+        &self,
+        pixels: &[Option<[f32; 2]>],
+        views: &Views,
+        starts: &[Pose<World, Ego>],
+    ) -> Result<Motion, Reason> {
+        let tracks = &self.state.tracks;
+        let found = |i: &usize| pixels[*i].is_some();
+        let measured = |i: &usize| tracks[*i].depth == Depth::Measured;
+        let mut chosen: Vec<usize> = (0..tracks.len()).filter(found).filter(measured).collect();
+        if chosen.len() < 2 * self.config.min_inliers {
+            chosen = (0..tracks.len()).filter(found).collect();
+        }
+        if chosen.len() < self.config.min_inliers {
+            return Err(Reason::NothingToFollow);
+        }
+        let mounts: Vec<_> = views
+            .iter()
+            .zip(&self.rig.cameras)
+            .map(|(view, camera)| view.as_ref().map_or(camera.ego_from_camera, |v| v.ego_from_camera))
+            .collect();
+        let cameras = adjust::cameras(&self.rig, &mounts);
+        let matches: Vec<Match> = chosen
+            .iter()
+            .filter_map(|&i| {
+                let pixel = to_point(pixels[i]?);
+                Some(Match { camera: usize::from(tracks[i].host), pixel, landmark: tracks[i].landmark })
+            })
+            .collect();
+        let seed = self.config.seed ^ (self.state.frames.len() as u64).wrapping_mul(0x9e37_79b9);
+        let limits = (self.config.min_inliers, seed);
+        let motion = motion::estimate(&cameras, &matches, starts, self.config.sigma_px, limits)
+            .filter(|motion| motion.count as f64 >= MIN_SHARE * matches.len() as f64)
+            .ok_or(Reason::NoCommonMotion)?;
+        let mut inliers = vec![false; tracks.len()];
+        chosen.iter().zip(&motion.inliers).for_each(|(&i, &agrees)| inliers[i] = agrees);
+        Ok(Motion { inliers, ..motion })
+    }
+
+    /// Takes over a measured motion, and makes a keyframe of the frame if it is time for one.
+    fn advance(
+        &mut self,
+        input: &OdometryInput<'_>,
+        motion: &Motion,
+        pixels: &[Option<[f32; 2]>],
+        mounts: Vec<Pose<Ego, ommatidia_geometry::Camera>>,
+        views: Views,
+    ) -> OdometryFrame {
+        let followed = pixels.iter().flatten().count();
+        let considered = self.considered(pixels);
+        let confidence = confidence::of_motion(motion, considered);
+        let world_from_ego = motion.world_from_ego;
+        if self.is_keyframe(&world_from_ego, followed) {
+            self.keyframe(input, world_from_ego, mounts, false);
+            self.record_sightings(motion, pixels);
+            self.complete_keyframe(views);
+            self.record(input, Pose::identity(), confidence);
+        } else {
+            let keyframe = self.state.keyframes[self.state.keyframes.len() - 1].world_from_ego;
+            self.record(input, keyframe.inverse() * world_from_ego, confidence);
+        }
+        self.note_velocity();
+        OdometryFrame {
+            world_from_ego: self.state.last_pose().unwrap_or(world_from_ego),
+            confidence,
+            inliers: motion.count,
+            followed,
+        }
+    }
+
+    /// How many followed points could have agreed.
+    fn considered(&self, pixels: &[Option<[f32; 2]>]) -> usize {
+        let measured = |(track, pixel): &(&state::Track, &Option<_>)| {
+            pixel.is_some() && track.depth == Depth::Measured
+        };
+        let measured = self.state.tracks.iter().zip(pixels).filter(measured).count();
+        if measured < 2 * self.config.min_inliers { pixels.iter().flatten().count() } else { measured }
+    }
+
+    fn is_keyframe(&self, world_from_ego: &Pose<World, Ego>, followed: usize) -> bool {
+        let Some(keyframe) = self.state.keyframes.last() else { return true };
+        let moved = keyframe.world_from_ego.inverse() * *world_from_ego;
+        let share = followed as f64 / self.state.tracks.len().max(1) as f64;
+        moved.translation.norm() >= self.config.keyframe_distance_m
+            || moved.rotation.angle() >= self.config.keyframe_turn_rad
+            || share < self.config.keyframe_share
+    }
+
+    fn keyframe(
+        &mut self,
+        input: &OdometryInput<'_>,
+        world_from_ego: Pose<World, Ego>,
+        mounts: Vec<Pose<Ego, ommatidia_geometry::Camera>>,
+        restarted: bool,
+    ) {
+        self.state.keyframes.push(Keyframe {
+            frame: self.state.frames.len() as u32,
+            timestamp: input.timestamp,
+            world_from_ego,
+            mounts,
+            restarted,
+            prior: input.prior.and_then(|prior| prior.at(input.timestamp)),
+        });
+    }
+
+    /// Adds the new keyframe's sightings. Points that disagree with the motion are left without one,
+    /// and so end; guessed points are kept until they can be judged.
+    fn record_sightings(&mut self, motion: &Motion, pixels: &[Option<[f32; 2]>]) {
+        let keyframe = self.state.keyframes.len() as u32 - 1;
+        for (index, track) in self.state.tracks.iter_mut().enumerate() {
+            let Some(pixel) = pixels[index] else { continue };
+            if motion.inliers[index] || track.depth == Depth::Guessed {
+                track.pixel = pixel;
+                track.sightings.push(Sighting { keyframe, camera: track.host, pixel });
+            }
+        }
+        // Guessed points that were never seen again are worth nothing; the rest ends in `retire`.
+        let newest = |track: &state::Track| track.sightings.last().is_some_and(|s| s.keyframe == keyframe);
+        let (followed, lost): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut self.state.tracks).into_iter().partition(newest);
+        self.state.tracks = followed;
+        let useful = |t: &state::Track| t.depth == Depth::Measured && t.sightings.len() >= 2;
+        self.state.ended.extend(lost.into_iter().filter(useful));
+    }
+
+    fn complete_keyframe(&mut self, views: Views) {
+        let prior = self.state.prior.map(|prior| prior.0);
+        let adjuster = Adjuster { rig: &self.rig, config: &self.config, prior };
+        let keyframer =
+            Keyframer { follower: self.follower(), roles: &self.roles, adjuster };
+        let mut state = std::mem::take(&mut self.state);
+        keyframer.complete(&mut state, &views);
+        smooth::smooth_if_due(&keyframer.adjuster, &mut state);
+        self.state = state;
+        self.reference = views;
+    }
+
+    /// Starts tracking at a frame, at a pose that was only predicted.
+    fn start(
+        &mut self,
+        input: &OdometryInput<'_>,
+        predicted: Predicted,
+        mounts: Vec<Pose<Ego, ommatidia_geometry::Camera>>,
+        views: Views,
+    ) -> OdometryFrame {
+        let first = self.state.frames.is_empty();
+        let useful = |t: &state::Track| t.depth == Depth::Measured && t.sightings.len() >= 2;
+        let tracks = std::mem::take(&mut self.state.tracks);
+        self.state.ended.extend(tracks.into_iter().filter(useful));
+        self.keyframe(input, predicted.world_from_ego, mounts, !first);
+        self.complete_keyframe(views);
+        self.state.coasting_s += predicted.elapsed_s;
+        let measured = self.state.tracks.iter().filter(|t| t.depth == Depth::Measured).count();
+        let confidence = if first { confidence::of_start(measured) } else { 0.0 };
+        self.record(input, Pose::identity(), confidence);
+        let world_from_ego = self.state.last_pose().unwrap_or(predicted.world_from_ego);
+        OdometryFrame { world_from_ego, confidence, inliers: 0, followed: 0 }
+    }
+
+    /// Places a frame by prediction alone; points are still followed from the last keyframe.
+    fn coast(&mut self, input: &OdometryInput<'_>, predicted: Predicted) -> OdometryFrame {
+        let world_from_ego = predicted.world_from_ego;
+        self.state.coasting_s += predicted.elapsed_s;
+        match self.state.keyframes.last().map(|keyframe| keyframe.world_from_ego) {
+            Some(keyframe) => self.record(input, keyframe.inverse() * world_from_ego, 0.0),
+            None => {
+                self.keyframe(input, world_from_ego, Vec::new(), false);
+                self.record(input, Pose::identity(), 0.0);
+            }
+        }
+        OdometryFrame { world_from_ego, confidence: 0.0, inliers: 0, followed: 0 }
+    }
+
+    fn record(&mut self, input: &OdometryInput<'_>, keyframe_from_ego: Pose<Ego, Ego>, confidence: f32) {
+        let keyframe = self.state.keyframes.len() as u32 - 1;
+        let timestamp = input.timestamp;
+        self.state.frames.push(FrameRecord { timestamp, keyframe, keyframe_from_ego, confidence });
+    }
+
+    /// The velocity over the last two frames, the last of which was measured.
+    fn note_velocity(&mut self) {
+        let [.., before, last] = self.state.frames[..] else { return };
+        let elapsed_s = (last.timestamp - before.timestamp).as_secs_f64();
+        let moved = self.state.pose_of(&before).inverse() * self.state.pose_of(&last);
+        let velocity = moved.log() / elapsed_s;
+        self.state.velocity = Some(velocity.into());
+        self.state.coasting_s = 0.0;
+    }
+}
+
+/// A predicted frame.
+#[derive(Debug, Clone, Copy)]
+struct Predicted {
+    world_from_ego: Pose<World, Ego>,
+    velocity: Vector6<f64>,
+    elapsed_s: f64,
+}
+
+fn decode(checkpoint: &[u8]) -> Result<(bool, State), Error> {
+    postcard::from_bytes(checkpoint)
+        .map_err(|error| Error::Checkpoint { stage: STAGE, reason: error.to_string() })
+}
+
+/// A number per image that differs if the images do: FNV-1a over words of eight bytes.
+fn fingerprints(images: &[Option<(Timestamp, GrayImage)>]) -> Vec<Option<u64>> {
+    let of = |image: &GrayImage| {
+        image.data.chunks(8).fold(0xcbf2_9ce4_8422_2325u64, |hash, chunk| {
+            let word = chunk.iter().fold(0u64, |word, &byte| word << 8 | u64::from(byte));
+            (hash ^ word).wrapping_mul(0x0100_0000_01b3)
+        })
+    };
+    images.par_iter().map(|image| image.as_ref().map(|(_, image)| of(image))).collect()
+}
