@@ -14,6 +14,14 @@ pub enum Error {
         /// What is missing and what to do.
         what: String,
     },
+    /// A frame that a stage cannot take.
+    #[error("{stage}: {what}")]
+    Input {
+        /// The stage that was given it.
+        stage: &'static str,
+        /// What is wrong with it and what would be right.
+        what: String,
+    },
     /// A configuration value is out of bounds.
     #[error("{stage}: {key} is {value}; {expected}")]
     Config {

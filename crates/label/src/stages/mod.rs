@@ -1,4 +1,5 @@
 //! One stage per folder, each a pure step.
 
 pub mod occupancy;
+pub mod odometry;
 pub mod surface;

@@ -28,7 +28,9 @@ impl Reason {
             Self::NothingToFollow => ("frame", "too little texture to follow; pose predicted"),
             Self::NoCommonMotion => ("frame", "too few points agree on a motion; pose predicted"),
             Self::OutsidePrior => ("frame", "outside the given trajectory; no prior used"),
-            Self::SmoothingFailed => ("keyframes", "smoothing did not improve them; left as driven"),
+            Self::SmoothingFailed => {
+                ("keyframes", "smoothing did not improve them; left as driven")
+            }
         }
     }
 }

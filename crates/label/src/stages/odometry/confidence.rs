@@ -14,7 +14,8 @@ pub(super) fn of_motion(motion: &Motion, followed: usize) -> f32 {
     let number = (motion.count as f64 / PLENTY).min(1.0);
     let share = motion.count as f64 / followed.max(1) as f64;
     let share = ((share - SHARE.0) / (SHARE.1 - SHARE.0)).clamp(0.0, 1.0);
-    let spread = |from: usize| (from..from + 3).map(|i| motion.covariance[(i, i)]).fold(0.0, f64::max);
+    let spread =
+        |from: usize| (from..from + 3).map(|i| motion.covariance[(i, i)]).fold(0.0, f64::max);
     let precision = |variance: f64, half: f64| 1.0 / (1.0 + variance / (half * half));
     let precise = precision(spread(0), HALF.0) * precision(spread(3), HALF.1);
     (number * share * precise) as f32

@@ -162,7 +162,8 @@ impl Follower<'_> {
             .filter(|&step| step.abs_diff(best) > 3)
             .map(|step| scores[step])
             .fold(-1.0, f32::max);
-        let clear = scores[best] >= self.config.min_correlation - 0.1 && rival < scores[best] - UNIQUE;
+        let clear =
+            scores[best] >= self.config.min_correlation - 0.1 && rival < scores[best] - UNIQUE;
         clear.then_some(best as f64 / steps as f64 / NEAREST_M)
     }
 }

@@ -88,7 +88,11 @@ impl Keyframer<'_> {
             };
             let found = corners(self.follower.simd, level, &options);
             let mut taken = Taken::new(level.width, level.height, cell_px);
-            state.tracks.iter().filter(|t| usize::from(t.host) == host).for_each(|t| taken.add(t.pixel));
+            state
+                .tracks
+                .iter()
+                .filter(|t| usize::from(t.host) == host)
+                .for_each(|t| taken.add(t.pixel));
             let fresh: Vec<Corner> = found
                 .into_iter()
                 .filter_map(|cell| cell.into_iter().find(|corner| taken.is_free(corner.position)))
@@ -109,7 +113,8 @@ impl Keyframer<'_> {
             .map(|corner| {
                 let pixel = corner.position;
                 let seen = self.follower.partners(views, (host, pixel), partners, None);
-                let distance = seen.iter().map(|p| p.distance).min_by(|a, b| a.sigma.total_cmp(&b.sigma));
+                let distance =
+                    seen.iter().map(|p| p.distance).min_by(|a, b| a.sigma.total_cmp(&b.sigma));
                 let measured = distance.filter(|d| self.is_precise(d.inverse, d.sigma));
                 let towards = view.ego_from_camera.rotate(&ray(intrinsics, pixel)?);
                 let inverse = distance.map_or_else(

@@ -26,9 +26,7 @@ use nalgebra::Vector6;
 use ommatidia_geometry::{Ego, Pose, Timestamp, World};
 use ommatidia_kernels::flow::Pyramid;
 use ommatidia_kernels::simd::Simd;
-use ommatidia_scene::{
-    GrayImage, PoseSample, PoseSource, Rig, Scale, Skipped, Trajectory,
-};
+use ommatidia_scene::{GrayImage, PoseSample, PoseSource, Rig, Scale, Skipped, Trajectory};
 use rayon::prelude::*;
 
 use crate::Error;
@@ -250,7 +248,10 @@ impl Odometry {
         let problem = |what: String| Err(Error::Input { stage: STAGE, what });
         if images.len() != self.rig.cameras.len() {
             let cameras = self.rig.cameras.len();
-            return problem(format!("{} images for {cameras} cameras; pass one entry each", images.len()));
+            return problem(format!(
+                "{} images for {cameras} cameras; pass one entry each",
+                images.len()
+            ));
         }
         for (camera, image) in self.rig.cameras.iter().zip(images) {
             let Some((_, image)) = image else { continue };
@@ -302,7 +303,8 @@ impl Odometry {
             return Predicted { world_from_ego: pose * moved, velocity, elapsed_s };
         }
         let coasting = self.state.coasting_s + elapsed_s <= self.config.coast_s + elapsed_s;
-        let velocity = self.state.velocity.filter(|_| coasting).map_or(Vector6::zeros(), Vector6::from);
+        let velocity =
+            self.state.velocity.filter(|_| coasting).map_or(Vector6::zeros(), Vector6::from);
         Predicted { world_from_ego: pose.retract(&(velocity * elapsed_s)), velocity, elapsed_s }
     }
 
@@ -401,14 +403,20 @@ impl Odometry {
         let mounts: Vec<_> = views
             .iter()
             .zip(&self.rig.cameras)
-            .map(|(view, camera)| view.as_ref().map_or(camera.ego_from_camera, |v| v.ego_from_camera))
+            .map(|(view, camera)| {
+                view.as_ref().map_or(camera.ego_from_camera, |v| v.ego_from_camera)
+            })
             .collect();
         let cameras = adjust::cameras(&self.rig, &mounts);
         let matches: Vec<Match> = chosen
             .iter()
             .filter_map(|&i| {
                 let pixel = to_point(pixels[i]?);
-                Some(Match { camera: usize::from(tracks[i].host), pixel, landmark: tracks[i].landmark })
+                Some(Match {
+                    camera: usize::from(tracks[i].host),
+                    pixel,
+                    landmark: tracks[i].landmark,
+                })
             })
             .collect();
         let seed = self.config.seed ^ (self.state.frames.len() as u64).wrapping_mul(0x9e37_79b9);
@@ -458,7 +466,11 @@ impl Odometry {
             pixel.is_some() && track.depth == Depth::Measured
         };
         let measured = self.state.tracks.iter().zip(pixels).filter(measured).count();
-        if measured < 2 * self.config.min_inliers { pixels.iter().flatten().count() } else { measured }
+        if measured < 2 * self.config.min_inliers {
+            pixels.iter().flatten().count()
+        } else {
+            measured
+        }
     }
 
     fn is_keyframe(&self, world_from_ego: &Pose<World, Ego>, followed: usize) -> bool {
@@ -499,7 +511,8 @@ impl Odometry {
             }
         }
         // Guessed points that were never seen again are worth nothing; the rest ends in `retire`.
-        let newest = |track: &state::Track| track.sightings.last().is_some_and(|s| s.keyframe == keyframe);
+        let newest =
+            |track: &state::Track| track.sightings.last().is_some_and(|s| s.keyframe == keyframe);
         let (followed, lost): (Vec<_>, Vec<_>) =
             std::mem::take(&mut self.state.tracks).into_iter().partition(newest);
         self.state.tracks = followed;
@@ -508,11 +521,10 @@ impl Odometry {
     }
 
     fn complete_keyframe(&mut self, views: Views) {
-        let prior = self.state.prior.map(|prior| prior.0);
-        let adjuster = Adjuster { rig: &self.rig, config: &self.config, prior };
-        let keyframer =
-            Keyframer { follower: self.follower(), roles: &self.roles, adjuster };
         let mut state = std::mem::take(&mut self.state);
+        let prior = state.prior.map(|prior| prior.0);
+        let adjuster = Adjuster { rig: &self.rig, config: &self.config, prior };
+        let keyframer = Keyframer { follower: self.follower(), roles: &self.roles, adjuster };
         keyframer.complete(&mut state, &views);
         smooth::smooth_if_due(&keyframer.adjuster, &mut state);
         self.state = state;
@@ -555,7 +567,12 @@ impl Odometry {
         OdometryFrame { world_from_ego, confidence: 0.0, inliers: 0, followed: 0 }
     }
 
-    fn record(&mut self, input: &OdometryInput<'_>, keyframe_from_ego: Pose<Ego, Ego>, confidence: f32) {
+    fn record(
+        &mut self,
+        input: &OdometryInput<'_>,
+        keyframe_from_ego: Pose<Ego, Ego>,
+        confidence: f32,
+    ) {
         let keyframe = self.state.keyframes.len() as u32 - 1;
         let timestamp = input.timestamp;
         self.state.frames.push(FrameRecord { timestamp, keyframe, keyframe_from_ego, confidence });

@@ -46,11 +46,6 @@ impl Roles {
             .collect();
         Self { hosts, partners }
     }
-
-    /// Some host shares its view with another camera, which fixes the scale.
-    pub(super) fn is_stereo(&self) -> bool {
-        self.hosts.iter().any(|&host| !self.partners[host].is_empty())
-    }
 }
 
 fn baseline_m(a: &CameraSensor, b: &CameraSensor) -> f64 {
@@ -119,7 +114,8 @@ mod tests {
 
     #[test]
     fn opposite_cameras_share_nothing() {
-        let two = vec![camera("front", 0.0, [2.0, 0.0, 1.6]), camera("back", 180.0, [0.0, 0.0, 1.6])];
+        let two =
+            vec![camera("front", 0.0, [2.0, 0.0, 1.6]), camera("back", 180.0, [0.0, 0.0, 1.6])];
         check(two, &[0, 1], &[&[], &[]]);
     }
 }

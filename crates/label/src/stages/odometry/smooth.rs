@@ -1,7 +1,7 @@
 //! Refinement with hindsight, in long overlapping runs of keyframes, so that memory stays bounded.
 
-use super::adjust::Adjuster;
 use super::account::Reason;
+use super::adjust::Adjuster;
 use super::state::{State, Track};
 
 /// Linearisations of a run.

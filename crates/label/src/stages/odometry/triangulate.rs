@@ -57,7 +57,8 @@ pub(super) fn triangulate(
     let mut worst_px: f64 = 0.0;
     for other in again {
         let moved = other.here_from_first.translation * inverse;
-        let pixel = other.intrinsics.project(&(other.here_from_first.rotation * bearing + moved).into())?;
+        let pixel =
+            other.intrinsics.project(&(other.here_from_first.rotation * bearing + moved).into())?;
         worst_px = worst_px.max((pixel - other.pixel).norm());
     }
     let sigma = information.sqrt().recip();
