@@ -106,7 +106,9 @@ fn main() -> Result<(), Box<dyn Error>> {
         .map(|p| PoseSample { world_from_ego: (start * p.world_from_ego).cast(), ..*p })
         .collect();
     let report = evaluate(&matched, &estimate, &TrajectoryProtocol::default())?;
-    for (t, e) in matched.iter().zip(&estimate).step_by(10) {
+    for (t, e) in
+        matched.iter().zip(&estimate).step_by(if matched.len() > 20 && every == 1 { 5 } else { 1 })
+    {
         let off = e.world_from_ego.translation - t.world_from_ego.translation;
         let turned = (t.world_from_ego.inverse() * e.world_from_ego).log();
         println!(
