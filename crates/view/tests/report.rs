@@ -103,7 +103,7 @@ fn input() -> ReportInput {
         stages: vec![StageSummary {
             name: "depth".into(),
             confidence: Some(0.7),
-            frames: 11,
+            outputs: vec!["depth".into()],
             skipped: vec![Skipped { what: "frame".into(), why: "blurred".into(), count: 1 }],
         }],
         metrics: vec![MetricTable::new("Trajectory", &serde_json::json!({"ate_rmse_m": 0.25}))],

@@ -54,7 +54,12 @@ impl DepthScale {
 
     /// The colour of a depth.
     pub fn colour(&self, depth_m: f32) -> Rgb {
-        turbo(self.share(depth_m))
+        Self::colour_at(self.share(depth_m))
+    }
+
+    /// The colour between far (0) and near (1): Turbo without its nearly black ends.
+    pub fn colour_at(share: f32) -> Rgb {
+        turbo(0.08 + 0.86 * share.clamp(0.0, 1.0))
     }
 }
 

@@ -34,7 +34,7 @@ pub(super) fn pictures(input: &ReportInput, frame: &ReportFrame) -> Result<Marku
     let ticks = [80.0f32, 40.0, 20.0, 10.0, 5.0, 3.0];
     let stops: Vec<String> = (0..=16)
         .map(|i| {
-            let [red, green, blue] = crate::render::turbo(i as f32 / 16.0);
+            let [red, green, blue] = DepthScale::colour_at(i as f32 / 16.0);
             format!("rgb({red},{green},{blue})")
         })
         .collect();

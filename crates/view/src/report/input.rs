@@ -4,6 +4,8 @@ use ommatidia_geometry::Timestamp;
 use ommatidia_scene::{
     PoseSample, Provenance, RgbImage, Rig, Skipped, Taxonomy, Trajectory, VectorSpace,
 };
+use ommatidia_store::labels::StageRecord;
+use ommatidia_store::{ClipReader, Labels};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -54,8 +56,8 @@ pub struct StageSummary {
     pub name: String,
     /// 0 to 1, where the stage says.
     pub confidence: Option<f64>,
-    /// Frames that it produced something for.
-    pub frames: usize,
+    /// Tables it wrote.
+    pub outputs: Vec<String>,
     /// What it left out, and why.
     pub skipped: Vec<Skipped>,
 }
@@ -78,6 +80,68 @@ pub struct MetricRow {
     pub value: String,
     /// Its unit; empty for a pure number.
     pub unit: &'static str,
+}
+
+impl ReportInput {
+    /// Everything that the clip and its labels hold, with `shown` frames in full. Truth and scores are
+    /// the caller's to add.
+    ///
+    /// # Errors
+    /// Where the clip or the labels cannot be read.
+    pub fn read(
+        clip: &ClipReader,
+        labels: &Labels,
+        taxonomy: Taxonomy,
+        shown: usize,
+    ) -> Result<Self, ommatidia_store::Error> {
+        let recorded = clip.clip();
+        let manifest = labels.manifest();
+        let mut frames = Vec::new();
+        for index in choose_frames(recorded.frames.len(), shown) {
+            let frame = &recorded.frames[index];
+            let image = |image: &Option<_>| image.as_ref().map(|image| clip.rgb(image)).transpose();
+            let images = frame.images.iter().map(image).collect::<Result<_, _>>()?;
+            frames.push(ReportFrame {
+                index,
+                space: labels.vector_space(frame.timestamp)?,
+                images,
+            });
+        }
+        let hashes = std::iter::once(("clip".to_owned(), clip.content_hash().to_string()))
+            .chain(manifest.stages.iter().flat_map(|stage| &stage.outputs).map(|output| {
+                (format!("{}.parquet", output.table.name()), output.blake3.to_string())
+            }))
+            .collect();
+        Ok(Self {
+            clip: recorded.id.clone(),
+            format: recorded.format.clone(),
+            rig: recorded.rig.clone(),
+            taxonomy,
+            frame_times: recorded.frames.iter().map(|frame| frame.timestamp).collect(),
+            trajectory: labels.trajectory()?.or_else(|| recorded.trajectory.clone()),
+            truth: None,
+            frames,
+            stages: manifest.stages.iter().map(StageSummary::new).collect(),
+            metrics: Vec::new(),
+            provenance: vec![
+                ("clip".to_owned(), recorded.provenance.clone()),
+                ("labels".to_owned(), manifest.provenance.clone()),
+            ],
+            hashes,
+        })
+    }
+}
+
+impl StageSummary {
+    fn new(record: &StageRecord) -> Self {
+        let table = |output: &ommatidia_store::labels::TableRecord| output.table.name().to_owned();
+        Self {
+            name: record.name.clone(),
+            confidence: Some(record.confidence),
+            outputs: record.outputs.iter().map(table).collect(),
+            skipped: record.skipped.clone(),
+        }
+    }
 }
 
 impl MetricTable {

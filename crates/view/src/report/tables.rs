@@ -34,7 +34,7 @@ pub(super) fn stages(input: &ReportInput) -> Markup {
             h2 { "Stages" }
             @if input.stages.is_empty() { p.none { "No stage has run." } } @else {
                 table {
-                    thead { tr { th { "stage" } th { "confidence" } th { "frames" } th { "left out" } } }
+                    thead { tr { th { "stage" } th { "confidence" } th { "wrote" } th { "left out" } } }
                     tbody {
                         @for stage in &input.stages {
                             tr {
@@ -43,7 +43,7 @@ pub(super) fn stages(input: &ReportInput) -> Markup {
                                     span.meter { span style=(format!("width:{:.0}%", 100.0 * confidence.clamp(0.0, 1.0))) {} }
                                     (format!("{confidence:.2}"))
                                 } @else { "—" } }
-                                td.number { (stage.frames) " of " (input.frame_times.len()) }
+                                td { @if stage.outputs.is_empty() { "—" } @else { (stage.outputs.join(", ")) } }
                                 td { @if stage.skipped.is_empty() { "nothing" } @else { ul {
                                     @for skipped in &stage.skipped {
                                         li { (skipped.count) " × " (skipped.what) ": " (skipped.why) }
