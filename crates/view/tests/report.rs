@@ -1,95 +1,23 @@
 //! The page's structure: every section there, nothing fetched from elsewhere, the same bytes each time.
 
-use nalgebra::{Point3, Vector3};
-use ommatidia_geometry::camera::Pinhole;
-use ommatidia_geometry::{Intrinsics, Pose, Timestamp};
+mod common;
+
+use common::{FRAMES, image, path, rig, space, stored};
 use ommatidia_scene::{
-    BitGrid, CameraSensor, CameraView, ClassId, ContentHash, DepthMap, Drivable, GridSpec, Input,
-    Object, Occupancy, PoseSample, PoseSource, Provenance, RgbImage, Rig, Scale, Shutter, Skipped,
-    Surface, SurfaceSpec, Taxonomy, TrackId, Trajectory, VectorSpace,
+    ClassId, ContentHash, Input, PoseSource, Provenance, RgbImage, Scale, Skipped, Taxonomy,
+    Trajectory, VectorSpace,
 };
 use ommatidia_view::Error;
 use ommatidia_view::report::{
     MetricTable, ReportFrame, ReportInput, StageSummary, choose_frames, render,
 };
 
-const FRAMES: usize = 12;
-
-fn rig() -> Rig {
-    let camera = CameraSensor {
-        name: "front <left>".into(),
-        width: 64,
-        height: 32,
-        intrinsics: Intrinsics::Pinhole(Pinhole { fx: 40.0, fy: 40.0, cx: 32.0, cy: 16.0 }),
-        ego_from_camera: Pose::identity(),
-        shutter: Shutter::Global,
-    };
-    Rig { cameras: vec![camera], ..Rig::default() }
-}
-
-fn path(sideways_m: f64) -> Vec<PoseSample> {
-    let sample = |i: usize| {
-        let translation = Vector3::new(i as f64, sideways_m * i as f64, 0.0);
-        PoseSample {
-            timestamp: Timestamp(i as i64 * 100_000_000),
-            world_from_ego: Pose::new(nalgebra::UnitQuaternion::identity(), translation),
-        }
-    };
-    (0..FRAMES).map(sample).collect()
-}
-
-/// A wall ahead of drivable ground.
-fn space(index: usize, class: ClassId) -> VectorSpace {
-    let grid = GridSpec { min_corner_m: [-5.0, -5.0, 0.0], voxel_m: 0.5, size: [40, 20, 6] };
-    let mut occupied = BitGrid::new(grid.len());
-    let mut observed = BitGrid::new(grid.len());
-    for i in 0..grid.len() {
-        let p: Point3<f64> = grid.centre(grid.cell(i));
-        observed.set(i, p.x <= 12.0);
-        occupied.set(i, p.x > 11.0 && p.x <= 12.0);
-    }
-    let classes = vec![class; occupied.count()];
-    let spec = SurfaceSpec { min_corner_m: [-5.0, -5.0], cell_m: 0.5, size: [40, 20] };
-    let mut surface = Surface::unobserved(spec);
-    surface.height_m[..600].fill(0.0);
-    surface.drivable[..600].fill(Drivable::Yes);
-    let mut depth = DepthMap::empty(64, 32);
-    depth.depth_m[..1024].fill(12.0);
-    depth.confidence[..1024].fill(200);
-    let object = Object {
-        track: Some(TrackId(1)),
-        class,
-        ego_from_object: Pose::new(
-            nalgebra::UnitQuaternion::identity(),
-            Vector3::new(6.0, 2.0, 0.8),
-        ),
-        size_m: [4.0, 1.8, 1.5],
-        velocity_m_s: None,
-        keypoints: vec![],
-        confidence: 1.0,
-        lidar_points: None,
-    };
-    VectorSpace {
-        timestamp: path(0.0)[index].timestamp,
-        occupancy: Some(Occupancy { grid, observed, occupied, classes, flow: None }),
-        surface: Some(surface),
-        objects: Some(vec![object]),
-        cameras: vec![CameraView {
-            camera: "front <left>".into(),
-            depth: Some(depth),
-            ..CameraView::default()
-        }],
-        ..VectorSpace::default()
-    }
-}
-
 fn input() -> ReportInput {
     let taxonomy = Taxonomy::driving();
-    let image = RgbImage::new(64, 32, (0..64 * 32 * 3).map(|i| (i % 251) as u8).collect());
     let frame = |index| ReportFrame {
         index,
         space: space(index, taxonomy.id("building").unwrap_or_default()),
-        images: vec![Some(image.clone())],
+        images: vec![Some(image())],
     };
     let inputs = vec![Input { name: "image_0/000000.png".into(), blake3: ContentHash([7; 32]) }];
     ReportInput {
@@ -193,4 +121,18 @@ fn depth_that_does_not_fit_its_image_is_an_error() {
     broken.frames[0].images = vec![Some(RgbImage::new(2, 1, vec![0; 6]))];
     let error = render(&broken).unwrap_err();
     assert!(matches!(error, Error::Frame { .. }) && error.to_string().contains("2x1"), "{error}");
+}
+
+#[test]
+fn a_report_is_filled_from_the_store() {
+    let directory = tempfile::tempdir().unwrap();
+    let (clip, labels) = stored(directory.path());
+    let input = ReportInput::read(&clip, &labels, Taxonomy::driving(), 3).unwrap();
+    assert_eq!(
+        (input.frames.len(), input.frame_times.len(), input.clip.as_str()),
+        (3, FRAMES, "drive 7")
+    );
+    let page = render(&input).unwrap();
+    assert_eq!(count(&page, "<article"), 3);
+    assert!(page.contains(&clip.content_hash().to_string()) && page.contains("voxels.parquet"));
 }
