@@ -34,14 +34,14 @@ pub struct VisibilityConfig {
 }
 
 impl Default for VisibilityConfig {
-    /// 5 % is beyond lidar noise and the thickness of a car's shell; 0.25 of the gap is left to road
-    /// seen from as little as a quarter of the lidar's height.
+    /// 5 % is beyond lidar noise and the thickness of a car's shell; half of the gap is left to road
+    /// seen from at least half of the lidar's height.
     fn default() -> Self {
         Self {
             min_depth_gap_share: 0.05,
-            cover_rad: 0.004,
+            cover_rad: 0.005,
             between_rad: 0.035,
-            max_gap_left_share: 0.25,
+            max_gap_left_share: 0.5,
         }
     }
 }
@@ -267,7 +267,7 @@ mod tests {
     const WIDTH: usize = 1241;
     const HEIGHT: usize = 376;
 
-    /// What is missed lies above an object's highest ring and below its edge: no return tells.
+    /// What is visible and lost lies between an object's highest ring and its edge: no return tells.
     /// Of the returns in the image that the street hides from the camera, the share found; and of
     /// those that it sees, the share removed.
     fn rates(
@@ -306,13 +306,13 @@ mod tests {
     fn hidden_returns_are_found_and_visible_ones_kept() {
         // KITTI: HDL-64, 0.17 degrees, 8 cm above and 27 cm behind the camera.
         let (found, lost) = rates([0.05, -0.08, -0.27], 0.17, &elevations(-24.8, 2.0, 64));
-        assert!(found > 0.8 && lost < 0.005, "{found} {lost}");
+        assert!(found > 0.95 && lost < 0.03, "{found} {lost}");
         // A lidar on the roof, half a metre above and one behind, 32 lasers.
         let (found, lost) = rates([0.0, -0.5, -1.0], 0.33, &elevations(-30.7, 10.7, 32));
-        assert!(found > 0.65 && lost < 0.02, "{found} {lost}");
+        assert!(found > 0.9 && lost < 0.06, "{found} {lost}");
         // Beside the camera.
         let (found, lost) = rates([0.8, -0.3, 0.0], 0.2, &elevations(-25.0, 15.0, 64));
-        assert!(found > 0.9 && lost < 0.05, "{found} {lost}");
+        assert!(found > 0.95 && lost < 0.08, "{found} {lost}");
     }
 
     fn view(intrinsics: &Intrinsics, origin_in_camera_m: [f64; 3]) -> LidarView<'_> {
