@@ -146,7 +146,7 @@ fn cast(
         enter = enter.max(a.min(b));
         exit = exit.min(a.max(b));
     }
-    if !(enter < exit) {
+    if enter.partial_cmp(&exit) != Some(std::cmp::Ordering::Less) {
         return None;
     }
     let start = origin + ray * enter;
