@@ -1,4 +1,4 @@
-//! An MCAP file under construction, in which each message is a chunk of its own.
+//! An MCAP file under construction, in which each payload is a chunk of its own.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -9,10 +9,9 @@ use mcap::records::MessageHeader;
 use mcap::write::NoSeek;
 use mcap::{Attachment, McapError, McapResult, WriteOptions};
 use ommatidia_geometry::Timestamp;
-use prost::Message;
 
+use super::ClipHeader;
 use super::foxglove::Schema;
-use super::{ClipHeader, convert};
 use crate::Error;
 use crate::atomic::AtomicFile;
 
@@ -20,6 +19,7 @@ use crate::atomic::AtomicFile;
 pub(super) struct Channels {
     pub(super) transforms: u16,
     pub(super) images: Vec<u16>,
+    pub(super) calibrations: Vec<u16>,
     pub(super) clouds: Vec<u16>,
 }
 
@@ -28,6 +28,7 @@ pub(super) struct Sink {
     path: PathBuf,
     written_bytes: Arc<AtomicU64>,
     sequences: BTreeMap<u16, u32>,
+    chunks: u64,
 }
 
 impl Sink {
@@ -41,13 +42,18 @@ impl Sink {
             .compression_threads(0)
             .chunk_size(None)
             .disable_seeking(true);
-        let mut sink =
-            Self { writer: None, path: path.to_owned(), written_bytes, sequences: BTreeMap::new() };
+        let mut sink = Self {
+            writer: None,
+            path: path.to_owned(),
+            written_bytes,
+            sequences: BTreeMap::new(),
+            chunks: 0,
+        };
         sink.writer = Some(options.create(NoSeek::new(file)).map_err(|cause| sink.error(cause))?);
         Ok(sink)
     }
 
-    /// Schemas, channels and calibrations: the first chunk.
+    /// Writes schemas and channels; they are part of the first chunk.
     pub(super) fn declare(&mut self, header: &ClipHeader) -> Result<Channels, Error> {
         let mut channel = |schema: Schema, topic: String| {
             self.with(|writer| {
@@ -60,28 +66,41 @@ impl Sink {
         for camera in &header.rig.cameras {
             let topic = |what: &str| format!("/camera/{}/{what}", camera.name);
             images.push(channel(Schema::CompressedImage, topic("image"))?);
-            calibrations.push((channel(Schema::CameraCalibration, topic("calibration"))?, camera));
+            calibrations.push(channel(Schema::CameraCalibration, topic("calibration"))?);
         }
         for lidar in &header.rig.lidars {
             clouds.push(channel(Schema::PointCloud, format!("/lidar/{}/points", lidar.name))?);
         }
-        for (id, camera) in calibrations {
-            let message = convert::calibration(camera, Timestamp::default());
-            self.append(id, Timestamp::default(), &message.encode_to_vec())?;
-        }
-        self.with(mcap::Writer::flush)?;
-        Ok(Channels { transforms, images, clouds })
+        Ok(Channels { transforms, images, calibrations, clouds })
     }
 
-    /// Writes a message as the next chunk.
+    /// Writes a message and ends the chunk after it; returns the chunk's index.
     pub(super) fn message(
         &mut self,
         channel: u16,
         time: Timestamp,
         data: &[u8],
-    ) -> Result<(), Error> {
+    ) -> Result<u64, Error> {
         self.append(channel, time, data)?;
-        self.with(mcap::Writer::flush)
+        self.with(mcap::Writer::flush)?;
+        self.chunks += 1;
+        Ok(self.chunks - 1)
+    }
+
+    /// Writes a message; the chunk goes on.
+    pub(super) fn append(
+        &mut self,
+        channel_id: u16,
+        time: Timestamp,
+        data: &[u8],
+    ) -> Result<(), Error> {
+        let sequence = self.sequences.entry(channel_id).or_default();
+        *sequence += 1;
+        // MCAP has no times before its epoch; the frame table keeps them.
+        let log_time = time.0.max(0) as u64;
+        let header =
+            MessageHeader { channel_id, sequence: *sequence, log_time, publish_time: log_time };
+        self.with(|writer| writer.write_to_known_channel(&header, data))
     }
 
     pub(super) fn attach(&mut self, name: &str, json: &[u8]) -> Result<(), Error> {
@@ -101,16 +120,6 @@ impl Sink {
         let writer = self.writer.take().expect("a failed writer does not finish");
         writer.into_inner().into_inner().commit()?;
         Ok(self.written_bytes.load(Ordering::Relaxed))
-    }
-
-    fn append(&mut self, channel_id: u16, time: Timestamp, data: &[u8]) -> Result<(), Error> {
-        let sequence = self.sequences.entry(channel_id).or_default();
-        *sequence += 1;
-        // MCAP has no times before its epoch; the frame table keeps them.
-        let log_time = time.0.max(0) as u64;
-        let header =
-            MessageHeader { channel_id, sequence: *sequence, log_time, publish_time: log_time };
-        self.with(|writer| writer.write_to_known_channel(&header, data))
     }
 
     fn with<T>(

@@ -27,7 +27,6 @@ pub struct ClipWriter {
     header: ClipHeader,
     channels: Channels,
     table: FrameTable,
-    chunks: u64,
 }
 
 /// What a finished clip is known by.
@@ -51,8 +50,7 @@ impl ClipWriter {
         let mut sink = Sink::create(path)?;
         let channels = sink.declare(header)?;
         let table = FrameTable { version: VERSION, ..Default::default() };
-        // Declaring wrote the first chunk.
-        Ok(Self { path: path.to_owned(), sink, header: header.clone(), channels, table, chunks: 1 })
+        Ok(Self { path: path.to_owned(), sink, header: header.clone(), channels, table })
     }
 
     /// Appends a frame. `truth` is not written: it belongs in labels.
@@ -69,6 +67,9 @@ impl ClipWriter {
             images: Vec::with_capacity(frame.images.len()),
             clouds: Vec::with_capacity(frame.clouds.len()),
         };
+        if self.table.frames.is_empty() {
+            self.write_calibrations(frame)?;
+        }
         self.write_transforms(frame)?;
         for (camera, entry) in frame.images.iter().enumerate() {
             let write = |(time, image): &(Timestamp, _)| self.write_image(camera, *time, image);
@@ -168,6 +169,17 @@ impl ClipWriter {
         verdicts.into_iter().collect()
     }
 
+    fn write_calibrations(&mut self, first: &FrameData) -> Result<(), Error> {
+        // Not after the first image: viewers look up the last calibration before it.
+        let times = first.images.iter().flatten().map(|(time, _)| *time);
+        let time = times.fold(first.timestamp, Timestamp::min);
+        for (camera, &channel) in self.header.rig.cameras.iter().zip(&self.channels.calibrations) {
+            let message = convert::calibration(camera, time);
+            self.sink.append(channel, time, &message.encode_to_vec())?;
+        }
+        Ok(())
+    }
+
     fn write_transforms(&mut self, frame: &FrameData) -> Result<(), Error> {
         let time = frame.timestamp;
         let rig = &self.header.rig;
@@ -190,9 +202,7 @@ impl ClipWriter {
         };
         transforms.extend(frame.poses.iter().map(pose));
         let message = foxglove::FrameTransforms { transforms };
-        self.sink.message(self.channels.transforms, time, &message.encode_to_vec())?;
-        self.chunks += 1;
-        Ok(())
+        self.sink.message(self.channels.transforms, time, &message.encode_to_vec()).map(drop)
     }
 
     fn write_image(
@@ -228,9 +238,7 @@ impl ClipWriter {
         message: &[u8],
         encoding: Option<ImageEncoding>,
     ) -> Result<PayloadRecord, Error> {
-        self.sink.message(channel, time, message)?;
-        let chunk = self.chunks;
-        self.chunks += 1;
+        let chunk = self.sink.message(channel, time, message)?;
         Ok(PayloadRecord { timestamp_ns: time.0, chunk, blake3: hash::of_bytes(message), encoding })
     }
 }

