@@ -101,7 +101,8 @@ impl<A, B> Pose<A, B> {
         let raw = Matrix3::from_fn(m);
         let svd = raw.svd(true, true);
         let nearest = svd.u? * svd.v_t?;
-        if nearest.determinant() < 0.0 || (nearest - raw).norm() > 1e-2 {
+        // Written so that NaN, which huge entries give, is no rotation either.
+        if !(nearest.determinant() > 0.0 && (nearest - raw).norm() <= 1e-2) {
             return None;
         }
         let rotation =

@@ -66,6 +66,16 @@ pub enum Error {
         /// The sensor.
         sensor: String,
     },
+    /// A program that reads the source is not installed.
+    #[error("{program} is not installed, and {} cannot be read without it: {what}", path.display())]
+    MissingProgram {
+        /// The program.
+        program: &'static str,
+        /// The source.
+        path: PathBuf,
+        /// What to do.
+        what: String,
+    },
     /// A foreign file does not hold what its format promises.
     #[error("{}: {what}", path.display())]
     Source {
@@ -162,7 +172,7 @@ impl Error {
     /// The machine is at fault (disk, permissions, memory), not the input: exit code 4, not 2.
     pub fn is_environment(&self) -> bool {
         match self {
-            Self::Write { .. } | Self::DiskFull { .. } => true,
+            Self::Write { .. } | Self::DiskFull { .. } | Self::MissingProgram { .. } => true,
             Self::Read { cause, .. } => !matches!(
                 cause.kind(),
                 io::ErrorKind::NotFound

@@ -4,6 +4,8 @@
 mod argoverse2;
 #[path = "real_data/dgp.rs"]
 mod dgp;
+#[path = "real_data/images.rs"]
+mod images;
 #[path = "real_data/kitti.rs"]
 mod kitti;
 #[path = "real_data/nuscenes.rs"]

@@ -3,6 +3,7 @@
 mod argoverse2;
 mod common;
 mod dgp;
+mod images;
 mod kitti_odometry;
 mod nuscenes;
 mod semantickitti;
@@ -21,6 +22,7 @@ pub const FORMATS: &[&dyn Format] = &[
     &nuscenes::NuScenes,
     &dgp::Dgp,
     &argoverse2::Argoverse2,
+    &images::Images,
 ];
 
 /// What to take from a source.

@@ -243,10 +243,7 @@ fn read_batch(
     if nodes.len() != fields.len() {
         return Err(CUT_SHORT.to_owned());
     }
-    let codec = match batch.compression() {
-        None => None,
-        Some(compression) => Some(compression.codec()),
-    };
+    let codec = batch.compression().map(|compression| compression.codec());
     let mut first_buffer = 0;
     for (field, node) in fields.iter().zip(nodes) {
         let name = field.name().unwrap_or_default();

@@ -26,7 +26,7 @@ fn checked<A, B>(
     path: &Path,
     what: &str,
 ) -> Result<Pose<A, B>, Error> {
-    let Some(pose) = pose else {
+    let Some(pose) = pose.filter(Pose::is_finite) else {
         let what = format!(
             "{what}: not a rigid transform; the numbers must be finite and the rotation orthonormal"
         );
