@@ -8,7 +8,7 @@ pub(crate) const LANES: usize = 64;
 pub(crate) trait Isa: Copy {
     /// 64 lanes of 8 bits, unsigned.
     type Bytes: Copy;
-    /// 64 lanes of 16 bits, unsigned and below 2^15.
+    /// 64 lanes of 16 bits, unsigned.
     type Words: Copy;
 
     fn load(self, from: &[u8; LANES]) -> Self::Bytes;
@@ -31,11 +31,12 @@ pub(crate) trait Isa: Copy {
     fn splat_words(self, value: u16) -> Self::Words;
     fn add_words(self, a: Self::Words, b: Self::Words) -> Self::Words;
     fn min_words(self, a: Self::Words, b: Self::Words) -> Self::Words;
+    fn max_words(self, a: Self::Words, b: Self::Words) -> Self::Words;
     /// The smallest lane.
     fn least_word(self, value: Self::Words) -> u16;
     /// Bit `i` is set where the lanes `i` are equal.
     fn equal_words(self, a: Self::Words, b: Self::Words) -> u64;
-    /// Lanes of `yes` where `a < b`, else of `no`.
+    /// `a` and `b` below 2^15: lanes of `yes` where `a < b`, else of `no`.
     fn select_less(
         self,
         a: Self::Words,
@@ -86,6 +87,7 @@ mod tests {
                 isa.splat_words(self.v[3]),
                 isa.add_words(v, w),
                 isa.min_words(v, w),
+                isa.max_words(v, w),
                 isa.select_less(v, w, v, isa.splat_words(7)),
             ];
             let store = |value| {
@@ -125,6 +127,7 @@ mod tests {
                 [v[3]; LANES],
                 words(&|i| v[i] + w[i]),
                 words(&|i| v[i].min(w[i])),
+                words(&|i| v[i].max(w[i])),
                 words(&|i| if v[i] < w[i] { v[i] } else { 7 }),
             ],
             scalars: (

@@ -92,6 +92,10 @@ impl Isa for Portable {
         zip(a, b, u16::min)
     }
     #[inline(always)]
+    fn max_words(self, a: Self::Words, b: Self::Words) -> Self::Words {
+        zip(a, b, u16::max)
+    }
+    #[inline(always)]
     fn least_word(self, value: Self::Words) -> u16 {
         value.iter().fold(u16::MAX, |least, &lane| least.min(lane))
     }

@@ -145,6 +145,18 @@ impl Isa for Avx2 {
         }
     }
     #[inline(always)]
+    fn max_words(self, a: Self::Words, b: Self::Words) -> Self::Words {
+        // SAFETY: `self` proves AVX2.
+        unsafe {
+            [
+                _mm256_max_epu16(a[0], b[0]),
+                _mm256_max_epu16(a[1], b[1]),
+                _mm256_max_epu16(a[2], b[2]),
+                _mm256_max_epu16(a[3], b[3]),
+            ]
+        }
+    }
+    #[inline(always)]
     fn least_word(self, value: Self::Words) -> u16 {
         // SAFETY: `self` proves AVX2.
         unsafe {
@@ -281,6 +293,11 @@ impl Isa for Avx512 {
     fn min_words(self, a: Self::Words, b: Self::Words) -> Self::Words {
         // SAFETY: `self` proves AVX-512 F, BW and VL.
         unsafe { [_mm512_min_epu16(a[0], b[0]), _mm512_min_epu16(a[1], b[1])] }
+    }
+    #[inline(always)]
+    fn max_words(self, a: Self::Words, b: Self::Words) -> Self::Words {
+        // SAFETY: `self` proves AVX-512 F, BW and VL.
+        unsafe { [_mm512_max_epu16(a[0], b[0]), _mm512_max_epu16(a[1], b[1])] }
     }
     #[inline(always)]
     fn least_word(self, value: Self::Words) -> u16 {
