@@ -1,5 +1,6 @@
 //! Image operators: a plain reference and a fast version of each.
 
 pub mod flow;
+pub mod remap;
 pub mod simd;
 pub mod stereo;

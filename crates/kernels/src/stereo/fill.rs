@@ -11,7 +11,7 @@ pub struct FillConfig {
     pub same_surface: u16,
     /// ... plus this for each pixel of the hole's length.
     pub slope: u16,
-    /// Pixels farther than this from their support stay empty.
+    /// Pixels whose distance to their support is larger stay empty.
     pub longest_px: usize,
 }
 
@@ -22,7 +22,8 @@ const SLOPE_SPAN: usize = 16;
 ///
 /// Between two sides of one surface disparity is interpolated. Otherwise the hole lies behind the
 /// nearer side, hidden from the other camera: the farther side goes on along its own slope. At the
-/// image's edge the one side there is goes on. Distances saturate at 255 pixels.
+/// image's edge the one side there is goes on. Distances saturate at 255 pixels; where only one side
+/// supports a pixel its distance counts double.
 pub fn fill_rows(values: &mut [u16], width: usize, config: &FillConfig) -> Vec<u8> {
     let mut distance = vec![0; values.len()];
     if width > 0 {
@@ -86,11 +87,10 @@ fn extend(
     let slope = slope_at(row, distance, support, support < hole.start);
     for x in hole {
         let away = x.abs_diff(support);
-        if away <= config.longest_px {
+        if 2 * away <= config.longest_px {
             let value = i64::from(row[support]) + slope * away as i64 / SLOPE_SPAN as i64;
-            // A slope is only trusted as far as it was seen.
             let value = value.clamp(1, i64::from(u16::MAX));
-            (row[x], distance[x]) = (value as u16, away.min(255) as u8);
+            (row[x], distance[x]) = (value as u16, (2 * away).min(255) as u8);
         }
     }
 }
@@ -160,7 +160,7 @@ mod tests {
         let mut row = vec![0; 200];
         row[0] = 700;
         let mut expected = vec![0; 200];
-        expected[..=50].fill(700);
+        expected[..=25].fill(700);
         check(&row, &expected);
     }
 }

@@ -189,6 +189,11 @@ struct Half<'a> {
 }
 
 impl Scratch {
+    /// Matching cost at an index of the last volume aggregated.
+    pub(super) fn cost(&self, index: usize) -> u8 {
+        self.costs[index]
+    }
+
     pub(crate) fn aggregate(
         &mut self,
         simd: Simd,

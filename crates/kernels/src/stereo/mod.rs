@@ -9,6 +9,7 @@ mod path;
 #[cfg(test)]
 mod reference;
 mod speckle;
+mod sweep;
 #[cfg(test)]
 pub(crate) mod test_images;
 mod winner;
@@ -18,4 +19,5 @@ pub use matcher::{Disparity, Matcher, SgmConfig};
 pub use median::median_3x3;
 pub use path::Penalties;
 pub use speckle::remove_speckles;
+pub use sweep::{Planes, SweepView, Sweeper, Swept};
 pub use winner::UNITS;

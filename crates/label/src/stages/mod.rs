@@ -1,5 +1,6 @@
 //! One stage per folder, each a pure step.
 
+pub mod depth;
 pub mod occupancy;
 pub mod odometry;
 pub mod surface;
