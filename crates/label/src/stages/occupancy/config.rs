@@ -53,6 +53,9 @@ pub struct MovingConfig {
     /// Fewer connected voxels than this are noise. 24 voxels of 0.2 m are half of what a camera sees
     /// of a child: 0.4 m x 1.2 m of surface is 12 voxels, twice that with the depth's spread.
     pub min_voxels: usize,
+    /// Fewer than this, and not found again at a steady velocity, are noise too: leaves and thin things
+    /// flicker in stereo depth. 150 voxels are the side of a car.
+    pub min_unfollowed_voxels: usize,
     /// Faster than this is a mismatch between sweeps, m/s. 60 m/s: two cars at 30 m/s head on are
     /// still each below it over ground.
     pub max_speed_m_s: f64,
@@ -80,7 +83,13 @@ impl Default for OccupancyConfig {
 
 impl Default for MovingConfig {
     fn default() -> Self {
-        Self { against_log_odds: 0.6, min_hit_log_odds: 0.2, min_voxels: 24, max_speed_m_s: 60.0 }
+        Self {
+            against_log_odds: 0.6,
+            min_hit_log_odds: 0.2,
+            min_voxels: 24,
+            min_unfollowed_voxels: 150,
+            max_speed_m_s: 60.0,
+        }
     }
 }
 

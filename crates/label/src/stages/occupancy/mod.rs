@@ -115,7 +115,7 @@ impl OccupancyMap {
 
     /// What is where at `timestamp`, in the ego frame: the static map, and what moves as the sweeps of
     /// exactly that timestamp saw it. Classes are unknown. Flow is `None` unless everything that moves
-    /// could be followed from the sweeps before to those after.
+    /// could be followed through other sweeps.
     pub fn extract(
         &self,
         timestamp: Timestamp,
@@ -147,6 +147,8 @@ impl OccupancyMap {
         let after: Vec<Moment> =
             times[first_after..].iter().take(FOLLOWED_SWEEPS).map(moment).collect();
         moving::follow(&mut clusters, &before, &after, &self.config);
+        let least = self.config.moving.min_unfollowed_voxels;
+        clusters.retain(|c| c.velocity_m_s.is_some() || c.voxels.len() >= least);
         clusters
     }
 

@@ -14,8 +14,8 @@ use super::memory::SweepMemory;
 pub struct MovingCluster {
     /// Its voxels: integer world coordinates in units of the map's voxel, ascending.
     pub voxels: Vec<[i32; 3]>,
-    /// Velocity over ground along the world's axes, m/s; `None` where it could not be followed to
-    /// the sweeps before and after.
+    /// Velocity over ground along the world's axes, m/s; `None` where it could not be followed through
+    /// at least two sweeps before or after.
     pub velocity_m_s: Option<Vector3<f64>>,
 }
 
@@ -90,7 +90,7 @@ pub(super) struct Moment {
     pub(super) clusters: Vec<MovingCluster>,
 }
 
-/// Gives a velocity to each cluster that is found again on both sides in time and moves steadily.
+/// Gives a velocity to each cluster that is found again at two other moments or more and moves steadily.
 ///
 /// `before` and `after`: nearest in time first.
 pub(super) fn follow(
@@ -100,11 +100,10 @@ pub(super) fn follow(
     config: &OccupancyConfig,
 ) {
     for cluster in clusters {
-        let backwards = trace(cluster, before, config);
-        let forwards = trace(cluster, after, config);
-        if !backwards.is_empty() && !forwards.is_empty() {
-            let mut path = vec![(0.0, cluster.centroid())];
-            path.extend(backwards.into_iter().chain(forwards));
+        let mut path = vec![(0.0, cluster.centroid())];
+        path.extend(trace(cluster, before, config));
+        path.extend(trace(cluster, after, config));
+        if path.len() >= 3 {
             cluster.velocity_m_s = fit(&path, config);
         }
     }
