@@ -28,7 +28,10 @@ fn main() -> Result<(), Box<dyn Error>> {
         value("cameras=").map(|text| text.split(',').map(str::parse).collect()).transpose()?;
 
     let source = Path::new(source);
-    let mut drive = find("auto", source)?.open(source, &ImportOptions::default())?;
+    let mut drive = find("auto", source)?.open(
+        source,
+        &ImportOptions { sequence: value("sequence="), ..ImportOptions::default() },
+    )?;
     let header = drive.header().clone();
     let mut rig = header.rig.clone();
     let cameras = chosen.unwrap_or_else(|| (0..rig.cameras.len()).collect());
