@@ -7,10 +7,10 @@ use std::path::Path;
 use std::time::Instant;
 
 use ommatidia_geometry::Timestamp;
-use ommatidia_label::stages::odometry::{Odometry, OdometryConfig, OdometryInput};
+use ommatidia_label::stages::odometry::{Odometry, OdometryConfig, OdometryInput, OdometryResult};
 use ommatidia_metrics::trajectory::{TrajectoryProtocol, evaluate};
 use ommatidia_scene::{GrayImage, PoseSample, Trajectory};
-use ommatidia_store::formats::{ImportOptions, find};
+use ommatidia_store::formats::{Drive, ImportOptions, find};
 use ommatidia_store::image;
 
 struct Frame {
@@ -36,23 +36,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut rig = header.rig.clone();
     let cameras = chosen.unwrap_or_else(|| (0..rig.cameras.len()).collect());
     rig.cameras = cameras.iter().map(|&i| rig.cameras[i].clone()).collect();
-    let (mut frames, mut poses): (Vec<Frame>, Vec<PoseSample>) = (Vec::new(), Vec::new());
-    let mut index = 0;
-    while let Some(frame) = drive.next_frame()? {
-        poses.extend(&frame.poses);
-        index += 1;
-        if (index - 1) % every != 0 {
-            continue;
-        }
-        let mut images = Vec::new();
-        for &camera in &cameras {
-            images.push(match &frame.images[camera] {
-                Some((time, encoded)) => Some((*time, image::gray(encoded)?)),
-                None => None,
-            });
-        }
-        frames.push(Frame { timestamp: frame.timestamp, images });
-    }
+    let (frames, poses) = read(drive.as_mut(), &cameras, every)?;
     let truth = header
         .trajectory
         .map(|(source, scale)| Trajectory::new(source, scale, poses))
@@ -90,7 +74,40 @@ fn main() -> Result<(), Box<dyn Error>> {
         result.trajectory.scale,
         result.skipped
     );
-    let Some(truth) = truth else { return Ok(()) };
+    if let Some(truth) = truth {
+        compare(&truth, &result)?;
+    }
+    Ok(())
+}
+
+/// Every so manyth frame of a drive with the chosen cameras' images, and all its poses.
+fn read(
+    drive: &mut dyn Drive,
+    cameras: &[usize],
+    every: usize,
+) -> Result<(Vec<Frame>, Vec<PoseSample>), Box<dyn Error>> {
+    let (mut frames, mut poses): (Vec<Frame>, Vec<PoseSample>) = (Vec::new(), Vec::new());
+    let mut index = 0;
+    while let Some(frame) = drive.next_frame()? {
+        poses.extend(&frame.poses);
+        index += 1;
+        if (index - 1) % every != 0 {
+            continue;
+        }
+        let mut images = Vec::new();
+        for &camera in cameras {
+            images.push(match &frame.images[camera] {
+                Some((time, encoded)) => Some((*time, image::gray(encoded)?)),
+                None => None,
+            });
+        }
+        frames.push(Frame { timestamp: frame.timestamp, images });
+    }
+    Ok((frames, poses))
+}
+
+/// Prints the error against the truth, both from their first pose.
+fn compare(truth: &Trajectory, result: &OdometryResult) -> Result<(), Box<dyn Error>> {
     let at = |p: &PoseSample| {
         Some(PoseSample { timestamp: p.timestamp, world_from_ego: truth.at(p.timestamp)? })
     };
@@ -109,9 +126,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         .map(|p| PoseSample { world_from_ego: (start * p.world_from_ego).cast(), ..*p })
         .collect();
     let report = evaluate(&matched, &estimate, &TrajectoryProtocol::default())?;
-    for (t, e) in
-        matched.iter().zip(&estimate).step_by(if matched.len() > 20 && every == 1 { 5 } else { 1 })
-    {
+    for (t, e) in matched.iter().zip(&estimate).step_by(if matched.len() > 20 { 5 } else { 1 }) {
         let off = e.world_from_ego.translation - t.world_from_ego.translation;
         let turned = (t.world_from_ego.inverse() * e.world_from_ego).log();
         println!(

@@ -11,23 +11,23 @@
 
 mod account;
 mod adjust;
+mod checkpoint;
 mod confidence;
 mod config;
 mod follow;
 mod keyframe;
+mod measure;
 mod motion;
 mod overlap;
+mod prepare;
 mod smooth;
 mod state;
 mod triangulate;
 mod view;
 
-use nalgebra::Vector6;
 use ommatidia_geometry::{Ego, Pose, Timestamp, World};
-use ommatidia_kernels::flow::Pyramid;
 use ommatidia_kernels::simd::Simd;
 use ommatidia_scene::{GrayImage, PoseSample, PoseSource, Rig, Scale, Skipped, Trajectory};
-use rayon::prelude::*;
 
 use crate::Error;
 use account::Reason;
@@ -35,19 +35,14 @@ use adjust::Adjuster;
 pub use config::{OdometryConfig, PriorConfig};
 use follow::Follower;
 use keyframe::Keyframer;
-use motion::{Match, Motion};
+use motion::Motion;
 use overlap::Roles;
+use prepare::{Predicted, fingerprints};
 use state::{Depth, FrameRecord, Keyframe, Sighting, State};
-use view::{View, Views, to_point};
+use view::Views;
 
 const STAGE: &str = "odometry";
 
-/// Sensors closer in time than this are taken as simultaneous, seconds.
-const SIMULTANEOUS_S: f64 = 5e-4;
-/// No road vehicle is faster, m/s.
-const MAX_SPEED_M_S: f64 = 90.0;
-/// Share of followed points that must agree on a motion.
-const MIN_SHARE: f64 = 0.2;
 /// Sightings by partner cameras per keyframe that fix the scale.
 const METRIC_PARTNERED: u64 = 8;
 
@@ -126,54 +121,6 @@ impl Odometry {
         self.state.frames.len()
     }
 
-    /// The frame, counted from 0, whose images points are followed from; [`Self::resume`] needs them.
-    pub fn reference_frame(&self) -> Option<usize> {
-        let loaded = self.reference.iter().any(Option::is_some);
-        self.state.keyframes.last().filter(|_| loaded).map(|keyframe| keyframe.frame as usize)
-    }
-
-    /// The state between two frames, to be continued from by [`Self::resume`] with the same result
-    /// to the last bit. Images are not in it.
-    ///
-    /// # Errors
-    /// [`Error::Checkpoint`] if it cannot be encoded.
-    pub fn checkpoint(&self) -> Result<Vec<u8>, Error> {
-        let saved = (self.reference_frame().is_some(), &self.state);
-        postcard::to_stdvec(&saved)
-            .map_err(|error| Error::Checkpoint { stage: STAGE, reason: error.to_string() })
-    }
-
-    /// The frame whose images [`Self::resume`] must be given with this checkpoint.
-    ///
-    /// # Errors
-    /// [`Error::Checkpoint`] if it cannot be read.
-    pub fn checkpoint_reference(checkpoint: &[u8]) -> Result<Option<usize>, Error> {
-        let (referenced, state) = decode(checkpoint)?;
-        Ok(state.keyframes.last().filter(|_| referenced).map(|k| k.frame as usize))
-    }
-
-    /// Continues from a checkpoint made with the same rig and settings. `images`: those of the frame
-    /// that [`Self::checkpoint_reference`] names, empty if it names none.
-    ///
-    /// # Errors
-    /// [`Error::Checkpoint`] if it cannot be read or the images are missing; as [`Self::new`].
-    pub fn resume(
-        rig: &Rig,
-        config: &OdometryConfig,
-        checkpoint: &[u8],
-        images: &[Option<(Timestamp, GrayImage)>],
-    ) -> Result<Self, Error> {
-        let (referenced, state) = decode(checkpoint)?;
-        let mut odometry = Self::new(rig, config)?;
-        odometry.state = state;
-        if referenced {
-            odometry.check_images(images)?;
-            let mounts = odometry.state.keyframes.last().map(|k| k.mounts.clone());
-            odometry.reference = odometry.views(images, &mounts.unwrap_or_default());
-        }
-        Ok(odometry)
-    }
-
     /// Places one more frame.
     ///
     /// # Errors
@@ -244,189 +191,8 @@ impl Odometry {
         }
     }
 
-    fn check_images(&self, images: &[Option<(Timestamp, GrayImage)>]) -> Result<(), Error> {
-        let problem = |what: String| Err(Error::Input { stage: STAGE, what });
-        if images.len() != self.rig.cameras.len() {
-            let cameras = self.rig.cameras.len();
-            return problem(format!(
-                "{} images for {cameras} cameras; pass one entry each",
-                images.len()
-            ));
-        }
-        for (camera, image) in self.rig.cameras.iter().zip(images) {
-            let Some((_, image)) = image else { continue };
-            if (image.width, image.height) != (camera.width as usize, camera.height as usize) {
-                return problem(format!(
-                    "camera {} is calibrated for {} x {} pixels, its image has {} x {}",
-                    camera.name, camera.width, camera.height, image.width, image.height
-                ));
-            }
-        }
-        Ok(())
-    }
-
-    fn check_time(&self, timestamp: Timestamp) -> Result<(), Error> {
-        match self.state.frames.last() {
-            Some(last) if last.timestamp >= timestamp => Err(Error::Input {
-                stage: STAGE,
-                what: format!(
-                    "frame {} at {timestamp} s is not after the one before it at {} s",
-                    self.state.frames.len(),
-                    last.timestamp
-                ),
-            }),
-            _ => Ok(()),
-        }
-    }
-
-    fn note_prior(&mut self, input: &OdometryInput<'_>) {
-        let Some(prior) = input.prior else { return };
-        self.state.prior = Some((prior.source, prior.scale));
-        if prior.at(input.timestamp).is_none() {
-            self.state.account.add(Reason::OutsidePrior);
-        }
-    }
-
-    /// Where the vehicle should be at the frame, and its right tangent per second.
-    fn predict(&self, input: &OdometryInput<'_>) -> Predicted {
-        let given = input.prior.and_then(|prior| prior.at(input.timestamp));
-        let Some(last) = self.state.frames.last() else {
-            let world_from_ego = given.unwrap_or_else(Pose::identity);
-            return Predicted { world_from_ego, velocity: Vector6::zeros(), elapsed_s: 0.0 };
-        };
-        let pose = self.state.pose_of(last);
-        let elapsed_s = (input.timestamp - last.timestamp).as_secs_f64();
-        let before = input.prior.and_then(|prior| prior.at(last.timestamp));
-        if let (Some(before), Some(now)) = (before, given) {
-            let moved = before.inverse() * now;
-            let velocity = moved.log() / elapsed_s;
-            return Predicted { world_from_ego: pose * moved, velocity, elapsed_s };
-        }
-        let coasting = self.state.coasting_s + elapsed_s <= self.config.coast_s + elapsed_s;
-        let velocity =
-            self.state.velocity.filter(|_| coasting).map_or(Vector6::zeros(), Vector6::from);
-        Predicted { world_from_ego: pose.retract(&(velocity * elapsed_s)), velocity, elapsed_s }
-    }
-
-    /// Where each camera was at its exposure, in the ego frame at the frame's time. Empty where all
-    /// are exposed at that time.
-    fn mounts(
-        &self,
-        input: &OdometryInput<'_>,
-        predicted: &Predicted,
-    ) -> Vec<Pose<Ego, ommatidia_geometry::Camera>> {
-        let late = |image: &Option<(Timestamp, GrayImage)>| {
-            image.as_ref().map_or(0.0, |(time, _)| (*time - input.timestamp).as_secs_f64())
-        };
-        if input.images.iter().all(|image| late(image).abs() < SIMULTANEOUS_S) {
-            return Vec::new();
-        }
-        let at = |time: Timestamp| input.prior.and_then(|prior| prior.at(time));
-        let mount = |(camera, image): (&ommatidia_scene::CameraSensor, &Option<_>)| {
-            let given = image.as_ref().and_then(|(time, _): &(Timestamp, GrayImage)| {
-                Some(at(input.timestamp)?.inverse() * at(*time)?)
-            });
-            let moved = given.unwrap_or_else(|| Pose::exp(&(predicted.velocity * late(image))));
-            moved * camera.ego_from_camera
-        };
-        self.rig.cameras.iter().zip(input.images).map(mount).collect()
-    }
-
-    fn views(
-        &self,
-        images: &[Option<(Timestamp, GrayImage)>],
-        mounts: &[Pose<Ego, ommatidia_geometry::Camera>],
-    ) -> Views {
-        let view = |(index, image): (usize, &Option<(Timestamp, GrayImage)>)| {
-            let (_, image) = image.as_ref()?;
-            let mounted = self.rig.cameras[index].ego_from_camera;
-            Some(View {
-                pyramid: Pyramid::new(self.simd, image, self.config.pyramid_levels),
-                ego_from_camera: mounts.get(index).copied().unwrap_or(mounted),
-            })
-        };
-        images.par_iter().enumerate().map(view).collect()
-    }
-
     fn follower(&self) -> Follower<'_> {
         Follower { rig: &self.rig, config: &self.config, simd: self.simd }
-    }
-
-    /// Follows all points into the new images and finds the motion they agree on.
-    fn measure(
-        &self,
-        predicted: &Predicted,
-        views: &Views,
-    ) -> Result<(Motion, Vec<Option<[f32; 2]>>), Reason> {
-        let state = &self.state;
-        let Some(keyframe) = state.keyframes.last() else { return Err(Reason::NothingToFollow) };
-        let follower = self.follower();
-        let reference = (&self.reference, &keyframe.world_from_ego);
-        let now = (views, &predicted.world_from_ego);
-        let mut pixels = follower.follow(&state.tracks, reference, now, |_| true);
-        let stood = state.last_pose().unwrap_or(keyframe.world_from_ego);
-        let starts = [predicted.world_from_ego, stood];
-        let rough = self.agree(&pixels, views, &starts);
-        // Points the prediction did not lead to are looked for again where the others say.
-        let Ok(rough) = rough else { return rough.map(|motion| (motion, pixels)) };
-        let now = (views, &rough.world_from_ego);
-        let lost: Vec<bool> = pixels.iter().map(Option::is_none).collect();
-        let again = follower.follow(&state.tracks, reference, now, |i| lost[i]);
-        for (pixel, again) in pixels.iter_mut().zip(again) {
-            *pixel = pixel.or(again);
-        }
-        let motion = self.agree(&pixels, views, &[rough.world_from_ego])?;
-        let moved = (stood.inverse() * motion.world_from_ego).translation.norm();
-        if predicted.elapsed_s > 0.0 && moved > MAX_SPEED_M_S * predicted.elapsed_s {
-            return Err(Reason::NoCommonMotion);
-        }
-        Ok((motion, pixels))
-    }
-
-    /// The motion that followed points agree on; its inliers are indexed as the tracks.
-    fn agree(
-        &self,
-        pixels: &[Option<[f32; 2]>],
-        views: &Views,
-        starts: &[Pose<World, Ego>],
-    ) -> Result<Motion, Reason> {
-        let tracks = &self.state.tracks;
-        let found = |i: &usize| pixels[*i].is_some();
-        let measured = |i: &usize| tracks[*i].depth == Depth::Measured;
-        let mut chosen: Vec<usize> = (0..tracks.len()).filter(found).filter(measured).collect();
-        if chosen.len() < 2 * self.config.min_inliers {
-            chosen = (0..tracks.len()).filter(found).collect();
-        }
-        if chosen.len() < self.config.min_inliers {
-            return Err(Reason::NothingToFollow);
-        }
-        let mounts: Vec<_> = views
-            .iter()
-            .zip(&self.rig.cameras)
-            .map(|(view, camera)| {
-                view.as_ref().map_or(camera.ego_from_camera, |v| v.ego_from_camera)
-            })
-            .collect();
-        let cameras = adjust::cameras(&self.rig, &mounts);
-        let matches: Vec<Match> = chosen
-            .iter()
-            .filter_map(|&i| {
-                let pixel = to_point(pixels[i]?);
-                Some(Match {
-                    camera: usize::from(tracks[i].host),
-                    pixel,
-                    landmark: tracks[i].landmark,
-                })
-            })
-            .collect();
-        let seed = self.config.seed ^ (self.state.frames.len() as u64).wrapping_mul(0x9e37_79b9);
-        let limits = (self.config.min_inliers, seed);
-        let motion = motion::estimate(&cameras, &matches, starts, self.config.sigma_px, limits)
-            .filter(|motion| motion.count as f64 >= MIN_SHARE * matches.len() as f64)
-            .ok_or(Reason::NoCommonMotion)?;
-        let mut inliers = vec![false; tracks.len()];
-        chosen.iter().zip(&motion.inliers).for_each(|(&i, &agrees)| inliers[i] = agrees);
-        Ok(Motion { inliers, ..motion })
     }
 
     /// Takes over a measured motion, and makes a keyframe of the frame if it is time for one.
@@ -587,28 +353,4 @@ impl Odometry {
         self.state.velocity = Some(velocity.into());
         self.state.coasting_s = 0.0;
     }
-}
-
-/// A predicted frame.
-#[derive(Debug, Clone, Copy)]
-struct Predicted {
-    world_from_ego: Pose<World, Ego>,
-    velocity: Vector6<f64>,
-    elapsed_s: f64,
-}
-
-fn decode(checkpoint: &[u8]) -> Result<(bool, State), Error> {
-    postcard::from_bytes(checkpoint)
-        .map_err(|error| Error::Checkpoint { stage: STAGE, reason: error.to_string() })
-}
-
-/// A number per image that differs if the images do: FNV-1a over words of eight bytes.
-fn fingerprints(images: &[Option<(Timestamp, GrayImage)>]) -> Vec<Option<u64>> {
-    let of = |image: &GrayImage| {
-        image.data.chunks(8).fold(0xcbf2_9ce4_8422_2325u64, |hash, chunk| {
-            let word = chunk.iter().fold(0u64, |word, &byte| word << 8 | u64::from(byte));
-            (hash ^ word).wrapping_mul(0x0100_0000_01b3)
-        })
-    };
-    images.par_iter().map(|image| image.as_ref().map(|(_, image)| of(image))).collect()
 }
