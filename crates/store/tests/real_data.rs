@@ -6,6 +6,8 @@ mod argoverse2;
 mod dgp;
 #[path = "real_data/images.rs"]
 mod images;
+#[path = "real_data/imports.rs"]
+mod imports;
 #[path = "real_data/kitti.rs"]
 mod kitti;
 #[path = "real_data/nuscenes.rs"]

@@ -2,13 +2,23 @@
 
 use ommatidia_geometry::Timestamp;
 use ommatidia_scene::Taxonomy;
-use ommatidia_store::formats::ImportOptions;
+use ommatidia_store::formats::{ImportOptions, find};
 
 use crate::shared::{Read, data, inside, median};
 
 fn log() -> Option<Read> {
     let source = data("argoverse2_log")?.join("test_data/sensor/val");
     Some(Read::all(source, "argoverse2", &ImportOptions::default()))
+}
+
+#[test]
+fn several_logs_need_a_choice() {
+    let Some(source) = data("argoverse2_log") else { return };
+    let format = find("auto", &source).unwrap();
+    let error = format.open(&source, &ImportOptions::default()).err().unwrap().to_string();
+    assert!(error.contains("sensor/val/7fab2350") && error.contains("--sequence"), "{error}");
+    let sequence = Some("val/7fab2350-7eaf-3b7e-a39d-6937a4c1bede".to_owned());
+    format.open(&source, &ImportOptions { sequence, ..ImportOptions::default() }).unwrap();
 }
 
 #[test]

@@ -11,13 +11,17 @@ fn scene() -> Option<Read> {
 }
 
 #[test]
-fn several_scenes_need_a_choice() {
+fn the_only_scene_with_payloads_is_found() {
     let Some(source) = data("ddad_scene") else { return };
     let format = find("auto", &source).unwrap();
-    let error = format.open(&source, &ImportOptions::default()).err().unwrap().to_string();
-    assert!(error.contains("test_scene/scene_02") && error.contains("--sequence"), "{error}");
-    let sequence = Some("scene_02".to_owned());
-    format.open(&source, &ImportOptions { sequence, ..ImportOptions::default() }).unwrap();
+    let open = |sequence: Option<&str>| {
+        let sequence = sequence.map(str::to_owned);
+        format.open(&source, &ImportOptions { sequence, ..ImportOptions::default() })
+    };
+    assert_eq!(open(None).unwrap().header().id, "scene_02");
+    assert_eq!(open(Some("scene_02")).unwrap().header().id, "scene_02");
+    let error = open(Some("scene_77")).err().unwrap().to_string();
+    assert!(error.contains("test_scene/scene_02"), "{error}");
 }
 
 #[test]

@@ -67,10 +67,12 @@ impl Inputs {
 
     /// Records a file that was read by other means.
     pub(crate) fn note(&mut self, path: &Path, blake3: ContentHash) {
-        let relative = path.strip_prefix(&self.root).unwrap_or(path);
-        let name = relative.display().to_string();
-        if !self.read.iter().any(|input| input.name == name) {
-            self.read.push(Input { name, blake3 });
+        // Outside the source its own name has to do: the provenance holds no place on a machine.
+        let beside = || path.file_name().map_or(path, Path::new);
+        let name = path.strip_prefix(&self.root).unwrap_or_else(|_| beside()).display().to_string();
+        let input = Input { name, blake3 };
+        if !self.read.contains(&input) {
+            self.read.push(input);
         }
     }
 }

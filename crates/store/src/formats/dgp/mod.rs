@@ -52,10 +52,15 @@ impl Format for Dgp {
     }
 }
 
-/// The scenes in a source, which may be the data set's index file.
+/// The scenes in a source, which may be the data set's index file. Scenes that were unpacked without images
+/// and scans only count where there are no others.
 fn find_scenes(source: &Path) -> Vec<Found> {
     let root = if source.is_file() { source.parent().unwrap_or(source) } else { source };
-    drives(root, SEARCH_DEPTH, |dir| scene_file(dir).is_some())
+    let found = drives(root, SEARCH_DEPTH, |dir| scene_file(dir).is_some());
+    let has_payloads =
+        |scene: &&Found| ["rgb", "point_cloud"].iter().any(|name| scene.dir.join(name).is_dir());
+    let whole: Vec<Found> = found.iter().filter(has_payloads).cloned().collect();
+    if whole.is_empty() { found } else { whole }
 }
 
 /// `scene_*.json`; `scene_dataset*.json` lists scenes and is none.

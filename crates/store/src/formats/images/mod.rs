@@ -192,10 +192,11 @@ fn place(
     cameras: usize,
     rig_path: &Path,
 ) -> Result<PathBuf, Error> {
+    let root = if source.is_file() { source.parent().unwrap_or(source) } else { source };
     match &camera.images {
-        Some(images) => inside(source, images.trim_end_matches('/'), rig_path),
+        Some(images) => inside(root, images.trim_end_matches('/'), rig_path),
         None if cameras == 1 => Ok(source.to_owned()),
-        None => inside(source, &camera.name, rig_path),
+        None => inside(root, &camera.name, rig_path),
     }
 }
 
