@@ -134,5 +134,6 @@ fn a_report_is_filled_from_the_store() {
     );
     let page = render(&input).unwrap();
     assert_eq!(count(&page, "<article"), 3);
+    assert_eq!(count(&page, "depth at 50.0 % of the pixels"), 3);
     assert!(page.contains(&clip.content_hash().to_string()) && page.contains("voxels.parquet"));
 }

@@ -101,11 +101,9 @@ impl ReportInput {
             let frame = &recorded.frames[index];
             let image = |image: &Option<_>| image.as_ref().map(|image| clip.rgb(image)).transpose();
             let images = frame.images.iter().map(image).collect::<Result<_, _>>()?;
-            frames.push(ReportFrame {
-                index,
-                space: labels.vector_space(frame.timestamp)?,
-                images,
-            });
+            let cameras = labels.cameras(frame.timestamp)?;
+            let space = VectorSpace { cameras, ..labels.vector_space(frame.timestamp)? };
+            frames.push(ReportFrame { index, space, images });
         }
         let hashes = std::iter::once(("clip".to_owned(), clip.content_hash().to_string()))
             .chain(manifest.stages.iter().flat_map(|stage| &stage.outputs).map(|output| {
