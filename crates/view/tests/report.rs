@@ -99,7 +99,7 @@ fn labels_without_anything_are_said_to_be_so() {
         ..input()
     };
     let page = render(&empty).unwrap();
-    for text in ["No poses", "Neither occupancy nor surface", "No stage has run"] {
+    for text in ["No poses", "Nothing around the vehicle", "No stage has run"] {
         assert!(page.contains(text), "{text}");
     }
     assert!(!page.contains("id=\"metrics\"") && !page.contains("NaN"));

@@ -58,8 +58,8 @@ pub struct BirdsEye {
     pub classes: Vec<ClassId>,
 }
 
-/// The rectangle that holds everything observed, the vehicle and a margin of 2 m; `None` where the
-/// frame has neither occupancy nor surface.
+/// The rectangle that holds everything labelled, the vehicle and a margin of 2 m; `None` where the
+/// frame has nothing to be seen from above.
 pub fn observed_extent(space: &VectorSpace) -> Option<Extent> {
     const MARGIN_M: f64 = 2.0;
     let mut extent = Extent { min_x_m: -4.0, max_x_m: 8.0, min_y_m: -6.0, max_y_m: 6.0 };
@@ -85,7 +85,17 @@ pub fn observed_extent(space: &VectorSpace) -> Option<Extent> {
             include(x, y);
         }
     }
-    (space.occupancy.is_some() || space.surface.is_some()).then_some(extent)
+    for object in space.objects.iter().flatten() {
+        include(object.ego_from_object.translation.x, object.ego_from_object.translation.y);
+    }
+    for point in space.lanes.iter().flat_map(|g| &g.lanes).flat_map(|lane| &lane.centreline_m) {
+        include(f64::from(point[0]), f64::from(point[1]));
+    }
+    let anything = space.occupancy.is_some()
+        || space.surface.is_some()
+        || space.objects.is_some()
+        || space.lanes.is_some();
+    anything.then_some(extent)
 }
 
 /// What stands highest in one column of voxels.

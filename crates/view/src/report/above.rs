@@ -1,7 +1,7 @@
 //! One frame from above: the picture with rings, boxes, the vehicle, a legend and figures.
 
 use maud::{Markup, html};
-use ommatidia_scene::{ClassId, Drivable, Object, Occupancy, Surface, VectorSpace};
+use ommatidia_scene::{ClassId, Drivable, Lane, Object, Occupancy, Surface, VectorSpace};
 
 use super::{ReportInput, data_uri};
 use crate::Error;
@@ -20,13 +20,18 @@ pub(super) fn picture(
         |x_m: f64, y_m: f64| [(extent.max_y_m - y_m) * px_per_m, (extent.max_x_m - x_m) * px_per_m];
     let [ego_x, ego_y] = place(0.0, 0.0);
     let bar_m = if extent.width_m() > 40.0 { 10.0 } else { 5.0 };
+    let centreline = |lane: &Lane| {
+        let point = |p: &[f32; 3]| place(f64::from(p[0]), f64::from(p[1]));
+        let text = |[u, v]: [f64; 2]| format!("{u:.1},{v:.1}");
+        lane.centreline_m.iter().map(|p| text(point(p))).collect::<Vec<_>>().join(" ")
+    };
     let outline = |object: &Object| {
         corners(object).map(|[x, y]| place(x, y)).map(|[u, v]| format!("{u:.1},{v:.1}")).join(" ")
     };
     Ok(html! {
         div.above {
             figure {
-                svg viewBox=(format!("0 0 {width:.0} {height:.0}")) role="img" aria-label="Occupancy and ground from above" {
+                svg viewBox=(format!("0 0 {width:.0} {height:.0}")) role="img" aria-label="The surroundings from above" style=(format!("max-width:{width:.0}px")) {
                     image href=(uri) width=(format!("{width:.1}")) height=(format!("{height:.1}")) preserveAspectRatio="none" style="image-rendering:pixelated" {}
                     @for radius_m in (1..=10).map(|i| f64::from(i) * 10.0) {
                         @if radius_m < extent.max_x_m.max(extent.max_y_m) {
@@ -36,8 +41,11 @@ pub(super) fn picture(
                             }
                         }
                     }
+                    @for lane in space.lanes.iter().flat_map(|graph| &graph.lanes) {
+                        polyline.lane points=(centreline(lane)) {}
+                    }
                     @for object in space.objects.iter().flatten() {
-                        polygon.object points=(outline(object)) {}
+                        polygon.object points=(outline(object)) style=(stroke(input, object.class)) {}
                     }
                     (vehicle(ego_x, ego_y, px_per_m))
                     g.bar {
@@ -48,7 +56,7 @@ pub(super) fn picture(
                 figcaption { "From above, driving direction up, one pixel per voxel column" }
             }
             div {
-                (legend(input, picture.by_class, &picture.classes))
+                (legend(input, space, picture.by_class, &picture.classes))
                 (facts(space))
             }
         }
@@ -84,7 +92,14 @@ fn css([red, green, blue]: Rgb) -> String {
     format!("background:rgb({red},{green},{blue})")
 }
 
-fn legend(input: &ReportInput, by_class: bool, classes: &[ClassId]) -> Markup {
+/// Boxes have their class's colour.
+fn stroke(input: &ReportInput, class: ClassId) -> String {
+    let [red, green, blue] =
+        input.taxonomy.classes.get(usize::from(class.0)).map_or([200; 3], |class| class.rgb);
+    format!("stroke:rgb({red},{green},{blue});fill:rgba({red},{green},{blue},.18)")
+}
+
+fn legend(input: &ReportInput, space: &VectorSpace, by_class: bool, classes: &[ClassId]) -> Markup {
     let heights = HeightScale::default();
     let stops: Vec<String> = (0..=8)
         .map(|i| {
@@ -94,13 +109,16 @@ fn legend(input: &ReportInput, by_class: bool, classes: &[ClassId]) -> Markup {
             format!("rgb({red},{green},{blue}) {:.0}%", 100.0 * share)
         })
         .collect();
+    let mut shown: Vec<ClassId> = space.objects.iter().flatten().map(|o| o.class).collect();
+    shown.extend(classes.iter().filter(|_| by_class));
+    shown.sort_unstable();
+    shown.dedup();
     html! {
         ul.legend {
-            @if by_class {
-                @for class in classes.iter().filter_map(|c| input.taxonomy.classes.get(usize::from(c.0))) {
+            @for class in shown.iter().filter_map(|c| input.taxonomy.classes.get(usize::from(c.0))) {
                     li { span.box style=(css(class.rgb)) {} (class.name.replace('_', " ")) }
-                }
-            } @else {
+            }
+            @if space.occupancy.is_some() && !by_class {
                 li { "occupied, by height over the ego frame's origin (no class is known)"
                     div.ramp style=(format!("background:linear-gradient(90deg,{})", stops.join(","))) {}
                     div.ends { span { (heights.low_m) " m" } span { (heights.high_m) " m and more" } }

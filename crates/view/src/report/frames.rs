@@ -43,7 +43,7 @@ fn one_frame(
         None => None,
     };
     let from_above = match extent {
-        Some(extent) if space.occupancy.is_some() || space.surface.is_some() => {
+        Some(extent) if observed_extent(space).is_some() => {
             Some(above::picture(input, space, extent)?)
         }
         _ => None,
@@ -62,7 +62,7 @@ fn one_frame(
                 }
             }
             @if let Some(from_above) = &from_above { (from_above) }
-            @if oblique_view.is_none() && from_above.is_none() { p.none { "Neither occupancy nor surface was estimated." } }
+            @if oblique_view.is_none() && from_above.is_none() { p.none { "Nothing around the vehicle was estimated in this frame." } }
             (cameras)
         }
     })
