@@ -72,7 +72,7 @@ fn a_killed_writer_resumes_to_the_same_bytes() {
     write(whole.path());
     let expected: Vec<Vec<u8>> = contents(whole.path()).into_iter().map(|entry| entry.1).collect();
     assert_eq!(expected.len(), 2);
-    for round in 0..20_u64 {
+    for round in 0..10_u64 {
         let directory = tempfile::tempdir().unwrap();
         let mut killed = 0;
         for attempt in 0..8 {
