@@ -44,4 +44,28 @@ pub enum Error {
         /// What the decoder says.
         reason: String,
     },
+    /// No stage has this name.
+    #[error("there is no stage named {stage}; the stages are {known}")]
+    UnknownStage {
+        /// The name given.
+        stage: String,
+        /// The names there are.
+        known: String,
+    },
+    /// The directory holds labels of another recording.
+    #[error("{} holds labels of clip {found}, not of {wanted}; choose another --out or remove it", directory.display())]
+    OtherClip {
+        /// The labels directory.
+        directory: std::path::PathBuf,
+        /// Whose labels it holds.
+        found: String,
+        /// The clip to be labelled.
+        wanted: String,
+    },
+    /// The run was asked to stop. What is done is kept.
+    #[error("interrupted; run the same command again and it goes on where it stopped")]
+    Interrupted,
+    /// Reading the clip or writing labels.
+    #[error(transparent)]
+    Store(#[from] ommatidia_store::Error),
 }

@@ -71,6 +71,21 @@ impl Labels {
         self.path(table).is_file()
     }
 
+    /// Compares every table with the hash that the manifest holds of it.
+    ///
+    /// # Errors
+    /// [`Error::Read`]; [`Error::Labels`] names the first table that differs.
+    pub fn verify(&self) -> Result<(), Error> {
+        for record in self.manifest.stages.iter().flat_map(|stage| &stage.outputs) {
+            let path = self.path(record.table);
+            if crate::hash::of_file(&path)? != record.blake3 {
+                let what = "is not what the manifest says it is; run omma label again".to_owned();
+                return Err(Error::Labels { path, what });
+            }
+        }
+        Ok(())
+    }
+
     /// The vehicle's path.
     ///
     /// # Errors

@@ -1,0 +1,26 @@
+//! `omma completions SHELL`.
+
+use std::process::ExitCode;
+
+use clap::{Args, CommandFactory};
+use clap_complete::Shell;
+
+use crate::args::Arguments;
+use crate::failure::Failure;
+
+/// Print a completion script for a shell
+#[derive(Debug, Args)]
+pub(crate) struct CompletionsArguments {
+    /// The shell to complete in
+    shell: Shell,
+}
+
+pub(crate) fn run(arguments: &CompletionsArguments) -> Result<ExitCode, Failure> {
+    clap_complete::generate(
+        arguments.shell,
+        &mut Arguments::command(),
+        "omma",
+        &mut std::io::stdout(),
+    );
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,179 @@
+//! `omma eval KIND`: one file per kind.
+
+mod depth;
+mod occupancy;
+mod poses;
+mod surface;
+mod trajectory;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{Args, Subcommand};
+use ommatidia_store::ClipReader;
+use ommatidia_store::labels::Labels;
+use serde_json::Value;
+
+use crate::args::Common;
+use crate::failure::Failure;
+
+/// Measure labels or predictions against truth
+///
+/// Truth is a clip (its given poses, its lidar), another labels directory, or for trajectories a text file.
+#[derive(Debug, Args)]
+pub(crate) struct EvalArguments {
+    #[command(subcommand)]
+    kind: Kind,
+}
+
+#[derive(Debug, Subcommand)]
+enum Kind {
+    /// Absolute and relative trajectory error, KITTI's segment errors
+    Trajectory(trajectory::TrajectoryArguments),
+    /// Depth against lidar returns that the camera can see, or against dense depth
+    Depth(Compared),
+    /// Occupancy against voxels of truth, or against lidar returns
+    Occupancy(Compared),
+    /// Ground height and drivable area against a surface of truth
+    Surface(Compared),
+}
+
+/// What is compared with what.
+#[derive(Debug, Args)]
+pub(crate) struct Compared {
+    /// Labels directory to evaluate
+    #[arg(long, visible_alias = "predictions", value_name = "DIR")]
+    pub(crate) labels: PathBuf,
+    /// Truth: a clip with lidar, or a labels directory
+    #[arg(long, value_name = "CLIP|DIR")]
+    pub(crate) truth: PathBuf,
+}
+
+pub(crate) fn run(arguments: &EvalArguments, common: &Common) -> Result<ExitCode, Failure> {
+    match &arguments.kind {
+        Kind::Trajectory(arguments) => trajectory::run(arguments, common),
+        Kind::Depth(compared) => depth::run(compared, common),
+        Kind::Occupancy(compared) => occupancy::run(compared, common),
+        Kind::Surface(compared) => surface::run(compared, common),
+    }
+}
+
+/// Whether a path names a clip by its extension.
+fn is_clip(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension == "mcap")
+}
+
+/// Opens labels; a directory that holds the labels of just one clip will do.
+fn open_labels(path: &Path) -> Result<Labels, Failure> {
+    Ok(Labels::open(path)?)
+}
+/// What labels are measured against.
+enum Truth {
+    Clip(Box<ClipReader>),
+    Labels(Box<Labels>),
+}
+
+fn open_truth(path: &Path) -> Result<Truth, Failure> {
+    Ok(if is_clip(path) {
+        Truth::Clip(Box::new(ClipReader::open(path)?))
+    } else {
+        Truth::Labels(Box::new(open_labels(path)?))
+    })
+}
+
+/// Whether lidar sweeps went into the labels.
+fn used_lidar(labels: &Labels) -> bool {
+    let manifest = labels.manifest();
+    let asked = manifest.provenance.config["use_lidar"].as_bool().unwrap_or(false);
+    asked && !manifest.rig.lidars.is_empty()
+}
+
+/// Everything that could be measured, as `omma eval` prints each.
+#[derive(Debug, Default, serde::Serialize)]
+pub(crate) struct Measured {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    trajectory: Option<Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    depth: Option<Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    occupancy: Option<Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    surface: Option<Value>,
+}
+
+impl Measured {
+    /// Titles and figures of what was measured.
+    pub(crate) fn tables(&self) -> Vec<(&'static str, &Value)> {
+        let all = [
+            ("Trajectory", &self.trajectory),
+            ("Depth", &self.depth),
+            ("Occupancy", &self.occupancy),
+            ("Surface", &self.surface),
+        ];
+        all.into_iter().filter_map(|(title, value)| Some((title, value.as_ref()?))).collect()
+    }
+
+    /// The figures that one looks at first.
+    pub(crate) fn describe(&self) -> String {
+        const FIRST: [&str; 11] = [
+            "ate_rmse_m",
+            "end_drift_percent",
+            "d1",
+            "d1_all",
+            "density",
+            "abs_rel",
+            "lidar_hit_rate",
+            "free_violation_rate",
+            "iou",
+            "height_mae_m",
+            "drivable_iou",
+        ];
+        let mut rows = Vec::new();
+        for (title, value) in self.tables() {
+            for key in FIRST {
+                if let Some(number) = value[key].as_f64() {
+                    rows.push(vec![title.to_lowercase(), key.to_owned(), format!("{number:.4}")]);
+                }
+            }
+        }
+        crate::output::table(&["measured", "metric", "value"], rows)
+    }
+}
+
+/// Measures labels against what their clip holds: given poses that the labels did not use, and lidar.
+pub(crate) fn against_clip(labels: &Path, clip: &Path) -> Result<Measured, Failure> {
+    let reader = ClipReader::open(clip)?;
+    let opened = open_labels(labels)?;
+    let mut measured =
+        Measured { trajectory: trajectory::against_clip(&opened, &reader)?, ..Measured::default() };
+    if !reader.clip().rig.lidars.is_empty() {
+        measured.depth = optional(depth::against_lidar(&opened, &reader))?;
+        measured.occupancy = optional(occupancy::against_lidar(&opened, &reader))?;
+    }
+    Ok(measured)
+}
+
+/// Measures labels against exact ones; occupancy also against the clip's lidar.
+pub(crate) fn against_truth(labels: &Path, clip: &Path, truth: &Path) -> Result<Measured, Failure> {
+    let mut measured = against_clip(labels, clip)?;
+    let (opened, truth) = (open_labels(labels)?, open_labels(truth)?);
+    if let Some(depth) = optional(depth::against_labels(&opened, &truth))? {
+        measured.depth = Some(depth);
+    }
+    if let Some(surface) = optional(surface::against_labels(&opened, &truth))? {
+        measured.surface = Some(surface);
+    }
+    Ok(measured)
+}
+
+/// What cannot be compared is left out; a machine that fails is not.
+fn optional(result: Result<impl serde::Serialize, Failure>) -> Result<Option<Value>, Failure> {
+    match result {
+        Ok(result) => serde_json::to_value(result).map(Some).map_err(Failure::input),
+        Err(Failure::Input(why)) => {
+            tracing::info!("not measured: {why}");
+            Ok(None)
+        }
+        Err(other) => Err(other),
+    }
+}

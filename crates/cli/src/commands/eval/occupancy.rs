@@ -1,0 +1,160 @@
+//! `omma eval occupancy`.
+
+use std::collections::BTreeMap;
+use std::process::ExitCode;
+
+use nalgebra::Point3;
+use ommatidia_geometry::Duration;
+use ommatidia_metrics::occupancy::{self, OccupancyCounts, Visibility};
+use ommatidia_metrics::occupancy_lidar::{LidarAgreement, in_view, lidar_agreement};
+use ommatidia_metrics::occupancy_rays::{RayCounts, compare_rays, lidar_rays};
+use ommatidia_scene::{ClassId, Frame, Rig, Taxonomy, Trajectory};
+use ommatidia_store::ClipReader;
+use ommatidia_store::labels::Labels;
+use serde_json::{Value, json};
+
+use super::{Compared, Truth, open_truth};
+use crate::args::Common;
+use crate::failure::Failure;
+use crate::output;
+
+/// Returns farther from the vehicle are not counted, metres.
+const RANGE_M: f64 = 30.0;
+/// Rays of the ray metric start this far above the ego origin, as from a lidar on the roof, metres.
+const SENSOR_HEIGHT_M: f64 = 1.8;
+/// How far outside a trajectory's span a sweep is still placed.
+const REACH: Duration = Duration(200_000_000);
+
+pub(super) fn run(compared: &Compared, common: &Common) -> Result<ExitCode, Failure> {
+    let labels = super::open_labels(&compared.labels)?;
+    let result = match open_truth(&compared.truth)? {
+        Truth::Clip(reader) => against_lidar(&labels, &reader)?,
+        Truth::Labels(truth) => against_labels(&labels, &truth)?,
+    };
+    output::print(common, &result, || describe(&result))
+}
+
+/// Voxels against the clip's lidar returns in the cameras' view.
+pub(super) fn against_lidar(labels: &Labels, reader: &ClipReader) -> Result<Value, Failure> {
+    let clip = reader.clip();
+    if clip.rig.lidars.is_empty() {
+        return Err(Failure::input(format!(
+            "{}: has no lidar to compare voxels with",
+            reader.path().display()
+        )));
+    }
+    let trajectory = labels.trajectory()?;
+    let counts = in_view(&clip.rig, Point3::origin(), RANGE_M);
+    let (mut agreement, mut observed, mut frames) = (LidarAgreement::default(), 0, 0);
+    for frame in &clip.frames {
+        let Some(occupancy) = labels.occupancy(frame.timestamp)? else { continue };
+        let returns = returns_in_ego(reader, frame, &clip.rig, trajectory.as_ref())?;
+        agreement.add(&lidar_agreement(&occupancy, &returns, &counts));
+        observed += occupancy.observed.count();
+        frames += 1;
+    }
+    if frames == 0 {
+        return Err(Failure::input("the labels hold no voxels for the frames of this clip"));
+    }
+    Ok(json!({
+        "lidar_hit_rate": agreement.lidar_hit_rate(),
+        "free_violation_rate": agreement.free_violation_rate(),
+        "refuted_rate": agreement.refuted_rate(),
+        "observed_voxels": observed,
+        "returns": agreement.returns,
+        "free_voxels": agreement.free_voxels,
+        "frames": frames,
+        "range_m": RANGE_M,
+        "truth": "lidar",
+        "independent": !super::used_lidar(labels),
+    }))
+}
+
+/// All sweeps of a frame, in the ego frame of the frame's own time.
+fn returns_in_ego(
+    reader: &ClipReader,
+    frame: &Frame,
+    rig: &Rig,
+    trajectory: Option<&Trajectory>,
+) -> Result<Vec<Point3<f64>>, Failure> {
+    let mut returns = Vec::new();
+    for (cloud, lidar) in frame.clouds.iter().zip(&rig.lidars) {
+        let Some(cloud) = cloud else { continue };
+        let at = |time| trajectory.and_then(|trajectory| trajectory.near(time, REACH));
+        let ego_from_lidar = match (at(frame.timestamp), at(cloud.timestamp)) {
+            (Some(world_from_ego), Some(world_from_ego_at_sweep)) => {
+                world_from_ego.inverse() * world_from_ego_at_sweep * lidar.ego_from_lidar
+            }
+            _ => lidar.ego_from_lidar,
+        };
+        let points = reader.cloud(cloud)?;
+        returns
+            .extend(points.xyz_m.iter().map(|p| ego_from_lidar * Point3::from(p.map(f64::from))));
+    }
+    Ok(returns)
+}
+
+/// Voxels against voxels, over what the truth observed; labels on another grid are looked up at the
+/// centres of the truth's voxels.
+pub(super) fn against_labels(labels: &Labels, truth: &Labels) -> Result<Value, Failure> {
+    let (mut counts, mut rays) = (OccupancyCounts::default(), RayCounts::default());
+    let (origin, directions) = (Point3::new(0.0, 0.0, SENSOR_HEIGHT_M), lidar_rays());
+    let (mut frames, mut resampled) = (0, false);
+    for &timestamp in labels.frames() {
+        let (Some(mut estimate), Some(truth)) =
+            (labels.occupancy(timestamp)?, truth.occupancy(timestamp)?)
+        else {
+            continue;
+        };
+        if estimate.grid != truth.grid {
+            estimate = estimate.resampled(&truth.grid);
+            resampled = true;
+        }
+        counts
+            .add(&occupancy::compare(&truth, &estimate, Visibility::Both).map_err(Failure::input)?);
+        rays.add(&compare_rays(&truth, &estimate, &origin, &directions).map_err(Failure::input)?);
+        frames += 1;
+    }
+    if frames == 0 {
+        return Err(Failure::input("no frame has voxels on both sides"));
+    }
+    let taxonomy = Taxonomy::driving();
+    let name = |id: ClassId| {
+        taxonomy.class(id).map_or_else(|| id.0.to_string(), |class| class.name.clone())
+    };
+    let per_class: BTreeMap<String, f64> =
+        counts.per_class().into_iter().map(|(id, iou)| (name(id), iou)).collect();
+    let ray_iou = rays.ray_iou();
+    Ok(json!({
+        "iou": counts.iou(),
+        "miou": counts.miou(),
+        "per_class": per_class,
+        "ray_iou": ray_iou.map(|[one, two, four]| json!({ "1m": one, "2m": two, "4m": four })),
+        "observed_voxels": counts.observed_voxels,
+        "frames": frames,
+        "resampled": resampled,
+        "truth": "labels",
+    }))
+}
+
+fn describe(result: &Value) -> String {
+    let keys = [
+        "iou",
+        "miou",
+        "lidar_hit_rate",
+        "free_violation_rate",
+        "refuted_rate",
+        "observed_voxels",
+        "frames",
+    ];
+    let row = |key: &str| {
+        let value = result[key].as_f64()?;
+        let text = if value.fract() == 0.0 && value > 1.0 {
+            format!("{value}")
+        } else {
+            format!("{value:.4}")
+        };
+        Some(vec![key.to_owned(), text])
+    };
+    output::table(&["occupancy", "value"], keys.into_iter().filter_map(row))
+}

@@ -1,0 +1,150 @@
+//! Poses from wherever they may be: text files, clips, labels.
+
+use std::fs;
+use std::path::Path;
+
+use clap::ValueEnum;
+use ommatidia_geometry::{Camera, Ego, Pose};
+use ommatidia_metrics::trajectory::of_body;
+use ommatidia_scene::PoseSample;
+use ommatidia_store::{ClipReader, trajectory_text};
+
+use super::{is_clip, open_labels};
+use crate::failure::Failure;
+
+/// How poses are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum PoseFormat {
+    /// A 3x4 matrix per line: KITTI's poses of camera 0
+    Kitti,
+    /// `time tx ty tz qx qy qz qw` per line
+    Tum,
+    /// CSV as EuRoC's ground truth
+    Euroc,
+    /// A labels directory
+    Labels,
+    /// A clip with given poses
+    Clip,
+}
+
+/// Poses and what they are poses of.
+pub(super) struct Poses {
+    pub(super) samples: Vec<PoseSample>,
+    pub(super) format: PoseFormat,
+    /// Mounting of the first camera, where the source knows it.
+    ego_from_camera: Option<Pose<Ego, Camera>>,
+}
+
+impl Poses {
+    /// Reads poses; without a format, by what the path looks like.
+    pub(super) fn read(path: &Path, format: Option<PoseFormat>) -> Result<Self, Failure> {
+        let natural = natural_format(path)?;
+        // A format names how text is written; a clip or labels on the other side stay what they are.
+        let format = match natural {
+            PoseFormat::Labels | PoseFormat::Clip => natural,
+            _ => format.unwrap_or(natural),
+        };
+        let (samples, ego_from_camera) = match format {
+            PoseFormat::Labels => from_labels(path)?,
+            PoseFormat::Clip => from_clip(path)?,
+            PoseFormat::Kitti | PoseFormat::Tum | PoseFormat::Euroc => {
+                (from_text(path, format)?, None)
+            }
+        };
+        if samples.is_empty() {
+            return Err(Failure::input(format!("{}: holds no poses", path.display())));
+        }
+        Ok(Self { samples, format, ego_from_camera })
+    }
+
+    /// KITTI's files hold poses without times.
+    pub(super) fn has_times(&self) -> bool {
+        self.format != PoseFormat::Kitti
+    }
+
+    /// KITTI's files hold poses of the first camera, everything else poses of the vehicle.
+    fn is_of_camera(&self) -> bool {
+        self.format == PoseFormat::Kitti
+    }
+}
+
+/// Makes both sides poses of the same body, each seen from where it was first.
+pub(super) fn same_body(truth: &mut Poses, estimate: &mut Poses) -> Result<(), Failure> {
+    if truth.is_of_camera() == estimate.is_of_camera() {
+        return Ok(());
+    }
+    for poses in [truth, estimate] {
+        let ego_from_body = if poses.is_of_camera() {
+            Pose::identity()
+        } else {
+            poses.ego_from_camera.ok_or_else(|| {
+                Failure::input(
+                    "one side holds poses of a camera, the other of a vehicle whose cameras are not known; \
+                     give labels or a clip instead of a text file",
+                )
+            })?
+        };
+        poses.samples = of_body(&poses.samples, &ego_from_body);
+    }
+    Ok(())
+}
+
+fn natural_format(path: &Path) -> Result<PoseFormat, Failure> {
+    if path.is_dir() {
+        return Ok(PoseFormat::Labels);
+    }
+    if is_clip(path) {
+        return Ok(PoseFormat::Clip);
+    }
+    let text = read(path)?;
+    let first =
+        text.lines().find(|line| !line.trim_start().starts_with('#') && !line.trim().is_empty());
+    let Some(first) = first else {
+        return Err(Failure::input(format!("{}: holds no poses", path.display())));
+    };
+    Ok(match first.split_whitespace().count() {
+        12 => PoseFormat::Kitti,
+        _ if first.contains(',') => PoseFormat::Euroc,
+        _ => PoseFormat::Tum,
+    })
+}
+
+fn read(path: &Path) -> Result<String, Failure> {
+    Ok(fs::read_to_string(path).map_err(|cause| ommatidia_store::Error::read(path, cause))?)
+}
+
+fn from_text(path: &Path, format: PoseFormat) -> Result<Vec<PoseSample>, Failure> {
+    let text = read(path)?;
+    let parsed = match format {
+        PoseFormat::Tum => trajectory_text::parse_tum(&text),
+        PoseFormat::Euroc => trajectory_text::parse_euroc(&text),
+        _ => trajectory_text::parse_kitti(&text)
+            .and_then(|poses| trajectory_text::with_times(&poses, None)),
+    };
+    parsed.map_err(|cause| Failure::input(format!("{}: {cause}", path.display())))
+}
+
+type FromVehicle = (Vec<PoseSample>, Option<Pose<Ego, Camera>>);
+
+fn from_labels(path: &Path) -> Result<FromVehicle, Failure> {
+    let labels = open_labels(path)?;
+    let Some(trajectory) = labels.trajectory()? else {
+        let what = "holds no trajectory; run `omma label` with the odometry stage";
+        return Err(Failure::input(format!("{}: {what}", path.display())));
+    };
+    let camera = labels.manifest().rig.cameras.first().map(|camera| camera.ego_from_camera);
+    Ok((trajectory.samples().to_vec(), camera))
+}
+
+fn from_clip(path: &Path) -> Result<FromVehicle, Failure> {
+    let reader = ClipReader::open(path)?;
+    let clip = reader.clip();
+    let Some(trajectory) = &clip.trajectory else {
+        return Err(Failure::input(format!(
+            "{}: has no given poses to compare with",
+            path.display()
+        )));
+    };
+    let camera = clip.rig.cameras.first().map(|camera| camera.ego_from_camera);
+    Ok((trajectory.samples().to_vec(), camera))
+}

@@ -1,0 +1,32 @@
+//! One file per command: arguments, resolved plan, run.
+
+pub(crate) mod completions;
+pub(crate) mod demo;
+pub(crate) mod eval;
+pub(crate) mod import;
+pub(crate) mod info;
+pub(crate) mod label;
+pub(crate) mod report;
+pub(crate) mod trace;
+pub(crate) mod view;
+
+use std::process::ExitCode;
+
+use crate::args::{Arguments, Command};
+use crate::failure::Failure;
+
+/// Runs the command that was asked for.
+pub(crate) fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
+    let common = &arguments.common;
+    match arguments.command {
+        Command::Import(arguments) => import::run(&arguments, common),
+        Command::Label(arguments) => label::run(&arguments, common),
+        Command::Eval(arguments) => eval::run(&arguments, common),
+        Command::Report(arguments) => report::run(&arguments, common),
+        Command::View(arguments) => view::run(&arguments, common),
+        Command::Info(arguments) => info::run(&arguments, common),
+        Command::Trace(arguments) => trace::run(&arguments, common),
+        Command::Demo(arguments) => demo::run(&arguments, common),
+        Command::Completions(arguments) => completions::run(&arguments),
+    }
+}

@@ -1,0 +1,91 @@
+//! The manifest over a run: what is there, and what each stage adds.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use ommatidia_scene::{ContentHash, Input, Provenance};
+use ommatidia_store::ClipReader;
+use ommatidia_store::labels::{ClipIdentity, Manifest, StageRecord};
+
+use super::LabelConfig;
+use crate::Error;
+use crate::passes::{Outcome, StageSpec};
+
+/// The manifest of earlier runs on the same clip, or a new one. Settings are those of this run.
+pub(super) fn current(
+    reader: &ClipReader,
+    directory: &Path,
+    config: &LabelConfig,
+) -> Result<Manifest, Error> {
+    let clip = reader.clip();
+    let identity = ClipIdentity { id: clip.id.clone(), content_hash: reader.content_hash() };
+    let input = Input { name: format!("clip {}", clip.id), blake3: identity.content_hash };
+    let config_json = serde_json::to_value(config).expect("the configuration is plain data");
+    let mut fresh = Manifest::new(
+        identity,
+        Provenance::new(vec![input], config_json),
+        clip.taxonomy.clone(),
+        clip.rig.clone(),
+    );
+    fresh.frames = clip.frames.iter().map(|frame| frame.timestamp).collect();
+    fresh.grid = Some(config.grid);
+    fresh.surface = Some(config.surface_grid);
+    match Manifest::read(directory) {
+        // Stages of another version of the clip stay until they are made again: their keys differ.
+        Ok(found) if found.clip.id == fresh.clip.id => {
+            fresh.trajectory = found.trajectory;
+            fresh.stages = found.stages;
+            Ok(fresh)
+        }
+        Ok(found) => Err(Error::OtherClip {
+            directory: directory.to_owned(),
+            found: found.clip.id,
+            wanted: fresh.clip.id,
+        }),
+        Err(ommatidia_store::Error::Read { cause, .. })
+            if cause.kind() == std::io::ErrorKind::NotFound =>
+        {
+            Ok(fresh)
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Whether a stage's result of this key lies there whole.
+pub(super) fn holds(
+    manifest: &Manifest,
+    directory: &Path,
+    stage: &StageSpec,
+    key: ContentHash,
+) -> bool {
+    let Some(record) =
+        manifest.stages.iter().find(|record| record.name == stage.name && record.key == key)
+    else {
+        return false;
+    };
+    record.outputs.iter().all(|output| {
+        let file = directory.join(output.table.file_name());
+        std::fs::metadata(file).is_ok_and(|metadata| metadata.len() == output.bytes)
+    })
+}
+
+/// Puts a stage's result in, in place of an earlier one.
+pub(super) fn record(
+    manifest: &mut Manifest,
+    outcome: Outcome,
+    keys: &BTreeMap<&'static str, ContentHash>,
+) {
+    if outcome.trajectory.is_some() {
+        manifest.trajectory = outcome.trajectory;
+    }
+    manifest.stages.retain(|record| record.name != outcome.stage);
+    manifest.stages.push(StageRecord {
+        name: outcome.stage.to_owned(),
+        key: keys[outcome.stage],
+        confidence: outcome.confidence,
+        skipped: outcome.skipped,
+        outputs: vec![outcome.output],
+    });
+    let order = super::stage_names();
+    manifest.stages.sort_by_key(|record| order.iter().position(|name| *name == record.name));
+}
