@@ -2,8 +2,6 @@
 
 use miette::Report;
 
-/// A target, gate or comparison failed.
-pub(crate) const EXIT_FAILED: u8 = 1;
 /// Bad input or usage.
 pub(crate) const EXIT_INPUT: u8 = 2;
 /// Interrupted; run the same command again to go on.

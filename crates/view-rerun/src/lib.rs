@@ -16,6 +16,8 @@
 //!
 //! Timelines: `frame` counts frames; `time` is since the first frame, each sensor at its own.
 
+#![cfg(feature = "sdk")]
+
 mod error;
 mod record;
 mod shapes;

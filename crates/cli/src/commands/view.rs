@@ -22,13 +22,27 @@ pub(crate) struct ViewArguments {
 
 #[cfg(feature = "rerun")]
 pub(crate) fn run(arguments: &ViewArguments, common: &Common) -> Result<ExitCode, Failure> {
+    use ommatidia_scene::Taxonomy;
     use ommatidia_store::{ClipReader, Labels};
 
     let reader = ClipReader::open(&arguments.clip)?;
     let labels = arguments.labels.as_deref().map(Labels::open).transpose()?;
     let save = arguments.save.clone().unwrap_or_else(|| arguments.clip.with_extension("rrd"));
-    ommatidia_view_rerun::save(&reader, labels.as_ref(), &save).map_err(Failure::input)?;
-    let result = serde_json::json!({ "recording": save });
+    let bar = crate::progress::bar(common, "view", Some(reader.clip().frames.len() as u64));
+    let mut progress = |frames: usize| bar.set_position(frames as u64);
+    let summary = ommatidia_view_rerun::record(
+        &reader,
+        labels.as_ref(),
+        &Taxonomy::driving(),
+        &save,
+        &mut progress,
+    );
+    let summary = summary.map_err(Failure::input)?;
+    bar.finish_and_clear();
+    let result = serde_json::json!({
+        "recording": save, "frames": summary.frames, "images": summary.images, "clouds": summary.clouds,
+        "labelled": summary.labelled, "bytes": summary.bytes,
+    });
     crate::output::print(common, &result, || format!("{}\n", save.display()))
 }
 

@@ -137,7 +137,7 @@ impl<'a> Walk<'a> {
         if frames.clone().all(|frame| outputs.iter().all(|output| output.has(frame))) {
             return self.context.advance(frames.end);
         }
-        let mut map = OccupancyMap::new(self.context.config.occupancy.clone())?;
+        let mut map = OccupancyMap::new(self.context.config.occupancy)?;
         let mut integrated = frames.start.saturating_sub(MARGIN_FRAMES);
         for frame in frames {
             let ahead = (frame + MARGIN_FRAMES + 1).min(self.context.frames());

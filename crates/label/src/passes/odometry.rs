@@ -1,7 +1,7 @@
 //! Images in order to the odometry; its state to disk now and then.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use ommatidia_scene::Trajectory;
 use ommatidia_store::atomic;
@@ -101,7 +101,7 @@ fn start(
     Ok((saved.next, odometry::Odometry::resume(rig, config, &saved.state, &reference)?))
 }
 
-fn save(file: &PathBuf, next: usize, state: Vec<u8>) -> Result<(), Error> {
+fn save(file: &Path, next: usize, state: Vec<u8>) -> Result<(), Error> {
     let bytes = postcard::to_allocvec(&Saved { next, state })
         .map_err(|cause| Error::Checkpoint { stage: "odometry", reason: cause.to_string() })?;
     Ok(atomic::write_bytes(file, &bytes)?)

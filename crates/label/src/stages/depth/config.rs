@@ -25,8 +25,6 @@ pub struct DepthConfig {
     pub temporal: bool,
     /// Inverse depths tried in the temporal sweep: 64, 128, 192 or 256.
     pub sweep_planes: usize,
-    /// Use lidar where the clip has it. Off by default: depth is then comparable with the lidar.
-    pub use_lidar: bool,
 }
 
 impl Default for DepthConfig {
@@ -42,7 +40,6 @@ impl Default for DepthConfig {
             fill_px: 16,
             temporal: true,
             sweep_planes: 64,
-            use_lidar: false,
         }
     }
 }

@@ -30,7 +30,7 @@ pub struct DepthInput<'a> {
     pub neighbours: &'a [&'a Images],
     /// Where the vehicle was. Without it nothing is estimated from motion.
     pub trajectory: Option<&'a Trajectory>,
-    /// Sweeps of this frame, one entry per lidar of the rig, used if the configuration says so.
+    /// Sweeps of this frame, one entry per lidar of the rig; empty to estimate from images alone.
     pub clouds: &'a [Option<(Timestamp, PointCloud)>],
 }
 
@@ -93,9 +93,7 @@ impl Depth {
                 }
             }
         }
-        if self.config.use_lidar {
-            self.fuse_lidar(input, &mut maps);
-        }
+        self.fuse_lidar(input, &mut maps);
         let skipped = maps.iter().zip(reasons).zip(&self.rig.cameras);
         let skipped = skipped.filter(|((map, _), _)| map.is_none()).map(|((_, why), camera)| {
             Skipped { what: format!("depth of {}", camera.name), why: why.to_owned(), count: 1 }
