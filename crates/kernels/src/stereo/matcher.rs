@@ -35,6 +35,8 @@ pub struct SgmConfig {
     pub penalties: Penalties,
     /// Largest difference between the two views' disparities, pixels.
     pub tolerance: u16,
+    /// Disparities this close to the best are not its rivals.
+    pub rival_gap: usize,
 }
 
 impl SgmConfig {
@@ -44,6 +46,7 @@ impl SgmConfig {
             disparities: range.next_multiple_of(LANES).clamp(LANES, 4 * LANES),
             penalties: Penalties::new(24, 60, 150, 1.0),
             tolerance: 1,
+            rival_gap: 1,
         }
     }
 }
@@ -299,7 +302,7 @@ impl Job<'_> {
             let y = if upwards { rows - 1 - i } else { i };
             let costs = &half.costs[y * row..(y + 1) * row];
             let pixels = y * width..(y + 1) * width;
-            pass.winners.start(width, self.config.disparities);
+            pass.winners.start(width, self.config.disparities, self.config.rival_gap);
             self.simd.run(FinishRow {
                 row: self.row(half.first_row + y, costs, upwards),
                 fronts: &mut pass.vertical,

@@ -50,6 +50,8 @@ pub struct Planes {
     pub step: f32,
     /// How many: 64, 128, 192 or 256.
     pub count: usize,
+    /// Planes this close to the best are not its rivals: as many as it takes to move by a pixel.
+    pub rival_gap: usize,
 }
 
 impl Planes {
@@ -89,23 +91,17 @@ struct SweepCosts<'a> {
     target: &'a [u64],
     views: &'a [(SweepView<'a>, Vec<u64>)],
     planes: Planes,
-    known: &'a [u16],
 }
 
 impl Sweeper {
     /// Sweeps `target` through `views`.
-    ///
-    /// `known`: empty, or a place per pixel where it is known already (0 elsewhere), which the
-    /// surroundings then follow.
     pub fn compute(
         &mut self,
         simd: Simd,
         target: &GrayImage,
         views: &[SweepView<'_>],
         planes: Planes,
-        known: &[u16],
     ) -> Swept {
-        assert!(known.is_empty() || known.len() == target.data.len(), "one known place per pixel");
         let mut words = Vec::new();
         census(simd, target, &mut words);
         let views: Vec<_> = views
@@ -117,10 +113,11 @@ impl Sweeper {
                 (*view, words)
             })
             .collect();
-        let config = SgmConfig::for_range(planes.count);
+        let config =
+            SgmConfig { rival_gap: planes.rival_gap, ..SgmConfig::for_range(planes.count) };
         assert_eq!(config.disparities, planes.count, "planes come in groups of {LANES}");
         let width = target.width;
-        let costs = SweepCosts { simd, width, target: &words, views: &views, planes, known };
+        let costs = SweepCosts { simd, width, target: &words, views: &views, planes };
         let found = self.scratch.aggregate(simd, &costs, target, &config);
         let cost = |(i, &place): (usize, &u16)| {
             let plane = (usize::from(place) + usize::from(UNITS / 2)) / usize::from(UNITS);
@@ -130,9 +127,6 @@ impl Sweeper {
         Swept { places: found.values, lead: found.lead, cost }
     }
 }
-
-/// Cost of planes away from a place that is known.
-const CONTRADICTION: u8 = 48;
 
 impl Costs for SweepCosts<'_> {
     fn row(&self, y: usize, out: &mut [u8]) {
@@ -146,15 +140,6 @@ impl Costs for SweepCosts<'_> {
                 for (view, words) in rest {
                     view_row(self.simd, view, words, (y, target), self.planes, &mut others);
                     out.iter_mut().zip(&others).for_each(|(best, &other)| *best = other.min(*best));
-                }
-            }
-        }
-        if let Some(known) = self.known.get(y * self.width..(y + 1) * self.width) {
-            for (costs, &place) in out.chunks_exact_mut(self.planes.count).zip(known) {
-                if place != 0 {
-                    let plane = (usize::from(place) + usize::from(UNITS / 2)) / usize::from(UNITS);
-                    costs.fill(CONTRADICTION);
-                    costs[plane.saturating_sub(1)..(plane + 2).min(self.planes.count)].fill(0);
                 }
             }
         }
@@ -206,7 +191,7 @@ mod tests {
     use super::*;
     use crate::stereo::test_images::noise;
 
-    const PLANES: Planes = Planes { first: 0.0, step: 0.01, count: 64 };
+    const PLANES: Planes = Planes { first: 0.0, step: 0.01, count: 64, rival_gap: 1 };
 
     /// A view `baseline` to the right with a focal length of 100 pixels sees a point at inverse depth
     /// `i` moved left by `100 baseline i`.
@@ -233,7 +218,7 @@ mod tests {
         let views = [beside(&right, 1.0), beside(&left, -1.0)];
         let mut results = Vec::new();
         for simd in Simd::available() {
-            let found = Sweeper::default().compute(simd, &target, &views, PLANES, &[]);
+            let found = Sweeper::default().compute(simd, &target, &views, PLANES);
             let right_ones = found.places.iter().filter(|place| place.abs_diff(10 * 256) < 64);
             assert!(right_ones.count() > found.places.len() * 98 / 100, "{simd:?}");
             assert!(
@@ -245,25 +230,15 @@ mod tests {
     }
 
     #[test]
-    fn known_places_lead_where_nothing_is_seen() {
-        let blank = GrayImage::new(40, 10, vec![100; 400]);
-        let mut known = vec![0; 400];
-        known.chunks_exact_mut(40).for_each(|row| row[30..].fill(20 * 256));
-        let simd = Simd::detect();
-        let found = Sweeper::default().compute(simd, &blank, &[], PLANES, &known);
-        assert!(found.places.iter().all(|place| place.abs_diff(20 * 256) <= 256));
-    }
-
-    #[test]
     fn nothing_is_seen_without_views_or_pixels() {
         let image = noise(9, 4, 1);
         let simd = Simd::detect();
-        let found = Sweeper::default().compute(simd, &image, &[], PLANES, &[]);
+        let found = Sweeper::default().compute(simd, &image, &[], PLANES);
         assert!(
             found.lead.iter().all(|&lead| lead == 0) && found.cost.iter().all(|&c| c == OUTSIDE)
         );
         let none = GrayImage::new(0, 0, Vec::new());
-        let found = Sweeper::default().compute(simd, &none, &[beside(&image, 1.0)], PLANES, &[]);
+        let found = Sweeper::default().compute(simd, &none, &[beside(&image, 1.0)], PLANES);
         assert_eq!(found, Swept::default());
     }
 

@@ -10,6 +10,8 @@ pub const UNITS: u16 = 256;
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Winners {
     width: usize,
+    /// Disparities this close to the best are not its rivals.
+    rival_gap: usize,
     /// Best disparity per pixel, whole pixels.
     best: Vec<u16>,
     /// Cost of the best match of each pixel of the right row, reversed ...
@@ -32,8 +34,8 @@ const NO_MATCH: u16 = 0x7fff;
 
 impl Winners {
     /// Before a row of `width` pixels.
-    pub(crate) fn start(&mut self, width: usize, disparities: usize) {
-        self.width = width;
+    pub(crate) fn start(&mut self, width: usize, disparities: usize, rival_gap: usize) {
+        (self.width, self.rival_gap) = (width, rival_gap);
         self.best.clear();
         self.best.resize(width, 0);
         self.right_cost.clear();
@@ -62,7 +64,7 @@ impl Winners {
             isa.store_words(better, &mut disparities[group]);
             isa.store_words(isa.min_words(sums[group], cost), &mut costs[group]);
         }
-        let winner = pick(isa, sums);
+        let winner = pick(isa, sums, self.rival_gap);
         self.best[x] = winner.disparity_px;
         winner.refined
     }
@@ -102,7 +104,11 @@ fn least<I: Isa, const GROUPS: usize>(isa: I, sums: &[I::Words; GROUPS]) -> u16 
 }
 
 #[inline(always)]
-fn pick<I: Isa, const GROUPS: usize>(isa: I, sums: &[I::Words; GROUPS]) -> Picked {
+fn pick<I: Isa, const GROUPS: usize>(
+    isa: I,
+    sums: &[I::Words; GROUPS],
+    rival_gap: usize,
+) -> Picked {
     let cost = least(isa, sums);
     let wanted = isa.splat_words(cost);
     let mut at = 0;
@@ -119,7 +125,8 @@ fn pick<I: Isa, const GROUPS: usize>(isa: I, sums: &[I::Words; GROUPS]) -> Picke
     }
     let neighbours = [flat[at], flat[at + 2]];
     let mut rivals = [isa.splat_words(0); GROUPS];
-    flat[at..at + 3].fill(NO_MATCH);
+    let last = (at + 1 + rival_gap).min(flat.len() - 1);
+    flat[(at + 1).saturating_sub(rival_gap)..=last].fill(NO_MATCH);
     for group in 0..GROUPS {
         rivals[group] = isa.load_words(&groups_mut::<u16, GROUPS>(&mut flat[1..], 0)[group]);
     }
@@ -159,7 +166,7 @@ mod tests {
         type Output = Winner;
 
         fn run<I: Isa>(self, isa: I) -> Winner {
-            pick(isa, &[isa.load_words(&self.0[0]), isa.load_words(&self.0[1])]).refined
+            pick(isa, &[isa.load_words(&self.0[0]), isa.load_words(&self.0[1])], 1).refined
         }
     }
 
@@ -210,7 +217,7 @@ mod tests {
     fn a_pixel_hidden_from_the_right_is_inconsistent() {
         for simd in Simd::available() {
             let mut winners = Winners::default();
-            winners.start(10, 2 * LANES);
+            winners.start(10, 2 * LANES, 1);
             // Pixels 5 and 7 both claim pixel 4 of the right row; the cheaper one gets it.
             simd.run(Take(&mut winners, 5, &valley(1, [500, 80, 500])));
             simd.run(Take(&mut winners, 7, &valley(3, [500, 40, 500])));

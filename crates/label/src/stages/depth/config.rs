@@ -37,7 +37,7 @@ impl Default for DepthConfig {
             most_megacosts: 256,
             least_lead: 12,
             smallest_patch: 4e-4,
-            fill_px: 16,
+            fill_px: 8,
             temporal: true,
             sweep_planes: 64,
         }

@@ -120,7 +120,7 @@ impl Depth {
             let scene = (&target, views.as_slice());
             let eye = &self.eyes[first];
             let part = (&mut map, margin);
-            // Where nothing moves enough, the margin stays as it is.
+            // Where nothing moves enough, or the poses are off, the margin stays as it is.
             sweep(self.simd, &mut self.sweeper, eye, scene, part, &self.config);
         }
         maps[first] = Some(map);

@@ -30,8 +30,8 @@ const STRAIGHT: f64 = 0.01;
 /// Largest angle between the axes of two cameras used as they are, radians: a tenth of a pixel.
 const PARALLEL_RAD: f64 = 1e-4;
 
-/// Disjoint pairs. Of pairs with similar baselines those next to each other in the rig come first,
-/// as recordings list them, then those with the longer baseline.
+/// Disjoint pairs. Of pairs with similar baselines those next to each other in the rig come first, in
+/// the rig's order, as recordings list them; then those with the longer baseline.
 pub(super) fn stereo_pairs(rig: &Rig) -> Vec<Pair> {
     let mut candidates = Vec::new();
     for first in 0..rig.cameras.len() {
@@ -42,7 +42,9 @@ pub(super) fn stereo_pairs(rig: &Rig) -> Vec<Pair> {
     let longest = candidates.iter().map(|pair| pair.rectification.baseline_m).fold(0.0, f64::max);
     let order = |pair: &Pair| {
         let is_long = pair.rectification.baseline_m >= SIMILAR_BASELINE * longest;
-        (!is_long, pair.first.abs_diff(pair.second) != 1)
+        let is_adjacent = pair.first.abs_diff(pair.second) == 1;
+        let place = if is_adjacent { pair.first.min(pair.second) } else { usize::MAX };
+        (!is_long, place)
     };
     candidates.sort_by(|a, b| {
         let (long_a, long_b) = (a.rectification.baseline_m, b.rectification.baseline_m);

@@ -144,23 +144,43 @@ fn parallax_px(views: &[SweepView<'_>], pixel: [f32; 2], inverse_depth: f32) -> 
     views.iter().filter_map(moved).fold(0.0, f32::max)
 }
 
-/// Some pixel of the target moves enough, if its point is near, for its depth to show.
-fn has_parallax(target: &Posed, views: &[SweepView<'_>], nearest_m: f64) -> bool {
+/// What `parallax` gives for pixels spread over the target, ascending.
+fn over_image(target: &GrayImage, parallax: impl Fn([f32; 2]) -> f32) -> Vec<f32> {
     const GRID: usize = 8;
-    (0..GRID * GRID).any(|i| {
-        let share = |k: usize, size: usize| (k as f32 + 0.5) / GRID as f32 * size as f32;
-        let (width, height) = (target.image.width, target.image.height);
-        let pixel = [share(i % GRID, width), share(i / GRID, height)];
-        // Near points often leave the other image; farther ones still have to move.
-        [1.0, 0.5, 0.25]
-            .iter()
-            .any(|near| parallax_px(views, pixel, near / nearest_m as f32) >= LEAST_PARALLAX_PX)
-    })
+    let share = |k: usize, size: usize| (k as f32 + 0.5) / GRID as f32 * size as f32;
+    let pixel = |i: usize| [share(i % GRID, target.width), share(i / GRID, target.height)];
+    let mut all: Vec<f32> = (0..GRID * GRID).map(|i| parallax(pixel(i))).collect();
+    all.sort_by(f32::total_cmp);
+    all
 }
 
+/// Some pixel of the target moves enough, if its point is near, for its depth to show.
+fn has_parallax(target: &GrayImage, views: &[SweepView<'_>], nearest_m: f64) -> bool {
+    // Near points often leave the other image; farther ones still have to move.
+    let shares = [1.0, 0.5, 0.25];
+    let most = |pixel| {
+        let moved = |share: f32| parallax_px(views, pixel, share / nearest_m as f32);
+        shares.map(moved).into_iter().fold(0.0, f32::max)
+    };
+    over_image(target, most).last().is_some_and(|&most| most >= LEAST_PARALLAX_PX)
+}
+
+/// Over how many planes a typical pixel moves by one pixel.
+fn planes_per_pixel(target: &GrayImage, views: &[SweepView<'_>], planes: &Planes) -> usize {
+    // Half way to the nearest plane most points are still in view.
+    let middle = planes.count / 2;
+    let inverse_depth = planes.first + planes.step * middle as f32;
+    let moved = over_image(target, |pixel| parallax_px(views, pixel, inverse_depth));
+    let median = moved[moved.len() / 2].max(1.0);
+    (middle as f32 / median).ceil().clamp(1.0, MOST_RIVAL_GAP) as usize
+}
+
+/// Beyond this a rival would have to lie in another part of the scene.
+const MOST_RIVAL_GAP: f32 = 16.0;
+
 /// Sweeps one camera's image through others and fills in depth where `map` has none, left of column
-/// `until` of the camera. Depth that is there guides its surroundings. `false`: the views do not
-/// move enough against the target anywhere.
+/// `until` of the camera. `false`: the views do not move enough against the target anywhere, or what
+/// they show contradicts the matches in `map`, so that the poses cannot be trusted.
 pub(super) fn sweep(
     simd: Simd,
     sweeper: &mut Sweeper,
@@ -170,7 +190,7 @@ pub(super) fn sweep(
     config: &DepthConfig,
 ) -> bool {
     let views: Vec<_> = views.iter().map(|view| sweep_view(target, view)).collect();
-    if !has_parallax(target, &views, config.nearest_m) {
+    if !has_parallax(&target.image, &views, config.nearest_m) {
         return false;
     }
     let width = (until >> eye.halvings).min(target.image.width);
@@ -178,10 +198,13 @@ pub(super) fn sweep(
     let first = (1.0 / config.farthest_m) as f32;
     let count = config.sweep_planes;
     let step = ((1.0 / config.nearest_m) as f32 - first) / (count - 1) as f32;
-    let planes = Planes { first, step, count };
-    let known = known(&cropped, eye, map, &planes);
-    let swept = sweeper.compute(simd, &cropped, &views, planes, &known);
-    let places = accepted(simd, &cropped, &swept, &known, &views, (&planes, config));
+    let mut planes = Planes { first, step, count, rival_gap: 1 };
+    planes.rival_gap = planes_per_pixel(&target.image, &views, &planes);
+    let swept = sweeper.compute(simd, &cropped, &views, planes);
+    let places = accepted(simd, &cropped, &swept, &views, (&planes, config));
+    if !agrees(&places, &matched_places(&cropped, eye, map, &planes)) {
+        return false;
+    }
     let map_width = map.width;
     let rows = map.depth_m.par_chunks_exact_mut(map_width.max(1));
     let rows = rows.zip(map.confidence.par_chunks_exact_mut(map_width.max(1))).enumerate();
@@ -210,12 +233,9 @@ fn crop(image: &GrayImage, width: usize) -> GrayImage {
     GrayImage::new(width, image.height, data)
 }
 
-/// Places of the depths that are measured already; empty where there are none.
-fn known(target: &GrayImage, eye: &Eye, map: &DepthMap, planes: &Planes) -> Vec<u16> {
-    if map.depth_m.iter().all(|&depth| depth == 0.0) {
-        return Vec::new();
-    }
-    let mut known = vec![0; target.data.len()];
+/// Places of the depths that a pair has measured, 0 elsewhere.
+fn matched_places(target: &GrayImage, eye: &Eye, map: &DepthMap, planes: &Planes) -> Vec<u16> {
+    let mut matched = vec![0; target.data.len()];
     for y in 0..map.height {
         for x in 0..map.width.min(target.width << eye.halvings) {
             let at = y * map.width + x;
@@ -225,11 +245,26 @@ fn known(target: &GrayImage, eye: &Eye, map: &DepthMap, planes: &Planes) -> Vec<
                 && v < target.height
                 && let Some(place) = planes.place(1.0 / map.depth_m[at])
             {
-                known[v * target.width + u] = place;
+                matched[v * target.width + u] = place;
             }
         }
     }
-    known
+    matched
+}
+
+/// Inverse depths agree to within this share, or to within one plane.
+const AGREEMENT: f32 = 0.05;
+
+/// Most of the pixels that both the pair and the motion measured agree. One wrong pose shifts them all.
+fn agrees(swept: &[(u16, u8)], matched: &[u16]) -> bool {
+    let both = swept.iter().zip(matched).filter(|((place, _), known)| *place > 0 && **known > 0);
+    let (mut close, mut all) = (0usize, 0usize);
+    for (&(place, _), &known) in both {
+        let tolerance = (AGREEMENT * f32::from(known)).max(f32::from(UNITS)) as u16;
+        close += usize::from(place.abs_diff(known) <= tolerance);
+        all += 1;
+    }
+    all == 0 || 10 * close >= 7 * all
 }
 
 /// Places that may be believed, with their confidence; place 0 elsewhere.
@@ -237,28 +272,34 @@ fn accepted(
     simd: Simd,
     target: &GrayImage,
     swept: &Swept,
-    known: &[u16],
     views: &[SweepView<'_>],
     (planes, config): (&Planes, &DepthConfig),
 ) -> Vec<(u16, u8)> {
     let width = target.width;
     let mut places = Vec::new();
     median_3x3(simd, &swept.places, width, &mut places);
+    let nearest = planes.first + planes.step * (planes.count - 1) as f32;
     let parallax: Vec<f32> = (0..places.len())
         .into_par_iter()
         .map(|i| {
             let pixel = [(i % width) as f32 + 0.5, (i / width) as f32 + 0.5];
-            parallax_px(views, pixel, planes.inverse_depth(places[i]))
+            // A point that would leave every view if it were near may be near and unseen: what was
+            // found farther away is no evidence then.
+            let is_decided = parallax_px(views, pixel, nearest) > 0.0;
+            if is_decided {
+                parallax_px(views, pixel, planes.inverse_depth(places[i]))
+            } else {
+                0.0
+            }
         })
         .collect();
     for i in 0..places.len() {
-        let is_known = known.get(i).is_some_and(|&place| place > 0);
         let believed = parallax[i] >= LEAST_PARALLAX_PX
             && swept.cost[i] <= MOST_COST
             && swept.lead[i] >= config.least_lead
             // The first plane takes whatever is at infinity, and what matches nowhere.
             && places[i] > UNITS;
-        if !is_known && !believed {
+        if !believed {
             places[i] = 0;
         }
     }
@@ -299,10 +340,11 @@ mod tests {
                 let pixel = Point2::new(f64::from(x) + 0.5, f64::from(y) + 0.5);
                 let ray = intrinsics.unproject(&pixel).expect("a pinhole sees everything");
                 let point = position + ray.into_inner() * ((depth_m - position.z) / ray.z);
-                let (u, v) = (point.x * 9.0, point.y * 9.0);
-                let wave =
-                    (u + 2.0 * (0.7 * v).sin()).sin() + (1.3 * v + (0.41 * u * u).sin()).cos();
-                data.push((128.0 + 55.0 * wave) as u8);
+                // Waves of 0.4 to 2 m (a pixel covers 0.05 m) whose lengths have no common multiple.
+                let waves =
+                    [(3.1, 1.7), (-5.3, 4.4), (9.7, -7.1), (13.1, 6.3), (-2.9, 14.9), (8.3, 11.9)];
+                let wave = |(a, b): (f64, f64)| (a * point.x + b * point.y).sin();
+                data.push((128.0 + 20.0 * waves.into_iter().map(wave).sum::<f64>()) as u8);
             }
         }
         GrayImage::new(SIZE.0 as usize, SIZE.1 as usize, data)
@@ -332,8 +374,17 @@ mod tests {
     fn sideways_motion_shows_the_depth_of_a_wall() {
         let (moved, map) = run(Vector3::new(0.5, 0.0, 0.0));
         assert!(moved && map.density() > 0.7, "density {}", map.density());
-        let right = map.depth_m.iter().filter(|&&z| (z - 8.0).abs() < 0.4).count();
-        assert!(right as f64 > 0.97 * map.density() * map.depth_m.len() as f64);
+        // The wall moves by 9.4 pixels; places are whole pixels, so half a pixel is 5 percent.
+        let right = map.depth_m.iter().filter(|&&z| (z - 8.0).abs() < 0.07 * 8.0).count();
+        assert!(right as f64 > 0.97 * map.density() * map.depth_m.len() as f64, "{right}");
+    }
+
+    #[test]
+    fn wrong_poses_are_noticed() {
+        let swept = [(1000, 140), (2000, 140), (3000, 140), (0, 0)];
+        assert!(agrees(&swept, &[1010, 2050, 3100, 9000]));
+        assert!(!agrees(&swept, &[1400, 2800, 4200, 0]));
+        assert!(agrees(&swept, &[0; 4]), "nothing to compare with");
     }
 
     #[test]
