@@ -19,6 +19,9 @@ pub(super) struct Index {
     order: Vec<u32>,
     /// Where each landmark's observations start in `order`; one more entry than landmarks.
     starts: Vec<usize>,
+    /// Ground priors sorted by landmark, then pose, and where each landmark's start.
+    grounds: Vec<u32>,
+    ground_starts: Vec<usize>,
     /// Landmarks with observations, by first free pose: neighbours share poses.
     landmarks: Vec<u32>,
 }
@@ -31,19 +34,15 @@ impl Index {
         for (position, &pose) in pose_of_free.iter().enumerate() {
             free_of_pose[pose] = position as u32;
         }
-        let mut order: Vec<u32> = (0..problem.observations.len() as u32).collect();
-        order.sort_by_key(|&i| {
-            let observation = &problem.observations[i as usize];
+        let count = problem.landmarks.len();
+        let (order, starts) = grouped(count, &problem.observations, |observation| {
             (observation.landmark, observation.pose, observation.camera)
         });
-        let mut starts = vec![0; problem.landmarks.len() + 1];
-        for observation in &problem.observations {
-            starts[observation.landmark as usize + 1] += 1;
-        }
-        for i in 1..starts.len() {
-            starts[i] += starts[i - 1];
-        }
-        let mut index = Self { free_of_pose, pose_of_free, order, starts, landmarks: Vec::new() };
+        let (grounds, ground_starts) =
+            grouped(count, &problem.ground_priors, |prior| (prior.landmark, prior.pose, 0));
+        let landmarks = Vec::new();
+        let mut index =
+            Self { free_of_pose, pose_of_free, order, starts, grounds, ground_starts, landmarks };
         let seen = |l: &u32| !index.observations(*l).is_empty();
         let mut landmarks: Vec<u32> = (0..problem.landmarks.len() as u32).filter(seen).collect();
         landmarks.sort_by_key(|&l| (index.first_free(problem, l), l));
@@ -57,16 +56,33 @@ impl Index {
         &self.order[self.starts[landmark]..self.starts[landmark + 1]]
     }
 
+    /// The ground priors of a landmark, sorted by pose.
+    pub(super) fn grounds(&self, landmark: u32) -> &[u32] {
+        let landmark = landmark as usize;
+        &self.grounds[self.ground_starts[landmark]..self.ground_starts[landmark + 1]]
+    }
+
+    /// The free poses that a landmark depends on, by their positions; some repeatedly.
+    pub(super) fn free_poses<'a>(
+        &'a self,
+        problem: &'a BundleProblem,
+        landmark: u32,
+    ) -> impl Iterator<Item = usize> + 'a {
+        let seen =
+            self.observations(landmark).iter().map(|&i| problem.observations[i as usize].pose);
+        let grounded =
+            self.grounds(landmark).iter().map(|&i| problem.ground_priors[i as usize].pose);
+        seen.chain(grounded).filter_map(|pose| self.free(pose))
+    }
+
     /// Position of a pose among the free ones.
     pub(super) fn free(&self, pose: u32) -> Option<usize> {
         let position = self.free_of_pose[pose as usize];
         (position != FIXED).then_some(position as usize)
     }
 
-    fn first_free(&self, problem: &BundleProblem, landmark: u32) -> u32 {
-        let pose = |&i: &u32| problem.observations[i as usize].pose as usize;
-        let positions = self.observations(landmark).iter().map(|i| self.free_of_pose[pose(i)]);
-        positions.min().unwrap_or(FIXED)
+    fn first_free(&self, problem: &BundleProblem, landmark: u32) -> usize {
+        self.free_poses(problem, landmark).min().unwrap_or(usize::MAX)
     }
 
     /// The landmarks in chunks of a fixed size, each a task.
@@ -79,14 +95,12 @@ impl Index {
     pub(super) fn envelope(&self, problem: &BundleProblem) -> Vec<usize> {
         let mut first: Vec<usize> = (0..self.pose_of_free.len()).collect();
         for &landmark in &self.landmarks {
-            let smallest = self.first_free(problem, landmark) as usize;
             if problem.landmarks[landmark as usize].fixed {
                 continue;
             }
-            for &i in self.observations(landmark) {
-                if let Some(row) = self.free(problem.observations[i as usize].pose) {
-                    first[row] = first[row].min(smallest);
-                }
+            let smallest = self.first_free(problem, landmark);
+            for row in self.free_poses(problem, landmark) {
+                first[row] = first[row].min(smallest);
             }
         }
         for prior in &problem.relative_priors {
@@ -96,4 +110,23 @@ impl Index {
         }
         first
     }
+}
+
+/// Indices of some items sorted by a key that leads with their landmark, and where each landmark's
+/// items start; one more start than landmarks.
+fn grouped<T>(
+    landmarks: usize,
+    items: &[T],
+    key: impl Fn(&T) -> (u32, u32, u32),
+) -> (Vec<u32>, Vec<usize>) {
+    let mut order: Vec<u32> = (0..items.len() as u32).collect();
+    order.sort_by_key(|&i| key(&items[i as usize]));
+    let mut starts = vec![0; landmarks + 1];
+    for item in items {
+        starts[key(item).0 as usize + 1] += 1;
+    }
+    for i in 1..starts.len() {
+        starts[i] += starts[i - 1];
+    }
+    (order, starts)
 }

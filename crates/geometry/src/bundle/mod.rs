@@ -19,7 +19,7 @@ mod tests;
 
 pub use landmark::Landmark;
 pub use problem::{
-    AbsolutePrior, BundleError, BundleProblem, Observation, PoseVariable, RelativePrior, RigCamera,
-    UpPrior,
+    AbsolutePrior, BundleError, BundleProblem, GroundPrior, Observation, PoseVariable,
+    RelativePrior, RigCamera, UpPrior,
 };
 pub use solve::{BundleOptions, BundleReport, Termination};

@@ -77,6 +77,21 @@ pub struct UpPrior {
     pub sigma_rad: f64,
 }
 
+/// A landmark lies about at a known height in the vehicle: on the ground, whose distance from the
+/// cameras then fixes the scale. Under the same loss as observations. Without effect for landmarks
+/// that no observation sees, and at infinity.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct GroundPrior {
+    /// Index into [`BundleProblem::poses`].
+    pub pose: u32,
+    /// Index into [`BundleProblem::landmarks`].
+    pub landmark: u32,
+    /// Its z in `Ego`, metres: zero on flat ground.
+    pub height_m: f64,
+    /// Standard deviation, metres.
+    pub sigma_m: f64,
+}
+
 /// A bundle adjustment problem; [`BundleProblem::solve`] improves its poses and landmarks in place.
 ///
 /// Poses move by right retraction. The gauge is fixed by fixed poses or priors; without any, the
@@ -97,6 +112,8 @@ pub struct BundleProblem {
     pub relative_priors: Vec<RelativePrior>,
     /// Priors on the vertical.
     pub up_priors: Vec<UpPrior>,
+    /// Priors on heights over ground.
+    pub ground_priors: Vec<GroundPrior>,
 }
 
 /// Why a problem cannot be solved.
@@ -178,6 +195,13 @@ impl BundleProblem {
             let mut numbers = prior.up_in_ego.iter().chain(prior.up_in_world.iter());
             let spread = prior.sigma_rad.is_finite() && prior.sigma_rad > 0.0;
             finite(spread && numbers.all(|x| x.is_finite()), "up prior", index)?;
+        }
+        for (index, prior) in self.ground_priors.iter().enumerate() {
+            let what = "ground prior";
+            self.check_index(what, index, "pose", prior.pose, count)?;
+            self.check_index(what, index, "landmark", prior.landmark, self.landmarks.len())?;
+            let spread = prior.sigma_m.is_finite() && prior.sigma_m > 0.0;
+            finite(spread && prior.height_m.is_finite(), what, index)?;
         }
         Ok(())
     }

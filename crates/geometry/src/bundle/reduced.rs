@@ -114,11 +114,9 @@ impl Linearizer<'_> {
 
     /// First free pose seen by some landmarks, and how many there are from it to the last.
     fn range(&self, landmarks: &[u32]) -> (usize, usize) {
-        let poses = landmarks.iter().flat_map(|&l| self.index.observations(l));
-        let free = |&i: &u32| self.index.free(self.problem.observations[i as usize].pose);
-        let (first, last) = poses
-            .filter_map(free)
-            .fold((usize::MAX, 0), |(first, last), i| (first.min(i), last.max(i + 1)));
+        let free = landmarks.iter().flat_map(|&l| self.index.free_poses(self.problem, l));
+        let (first, last) =
+            free.fold((usize::MAX, 0), |(first, last), i| (first.min(i), last.max(i + 1)));
         (first.min(last), last.saturating_sub(first))
     }
 
@@ -143,6 +141,19 @@ impl Linearizer<'_> {
             let weight = information * self.loss.weight(squared);
             system.add(&reprojection, self.index.free(observation.pose), weight);
         }
+        self.linearize_heights(landmark, system);
+    }
+
+    fn linearize_heights(&self, landmark: u32, system: &mut LandmarkSystem) {
+        for &i in self.index.grounds(landmark) {
+            let prior = &self.problem.ground_priors[i as usize];
+            let pose = &self.problem.poses[prior.pose as usize].world_from_ego;
+            let position = &self.problem.landmarks[landmark as usize];
+            let Some(height) = residual::height(prior, pose, position) else { continue };
+            let squared = height.residual * height.residual;
+            system.cost += 0.5 * self.loss.rho(squared);
+            system.add_height(&height, self.index.free(prior.pose), self.loss.weight(squared));
+        }
     }
 
     /// `1/2 sum rho` at the present estimate.
@@ -163,7 +174,15 @@ impl Linearizer<'_> {
                 residual.map_or(OUTSIDE, |r| r.norm_squared() * observation.sigma_px.powi(-2));
             0.5 * self.loss.rho(squared)
         };
-        self.index.observations(landmark).iter().map(cost).sum()
+        let height = |&i: &u32| {
+            let prior = &self.problem.ground_priors[i as usize];
+            let pose = &self.problem.poses[prior.pose as usize].world_from_ego;
+            let position = &self.problem.landmarks[landmark as usize];
+            residual::height(prior, pose, position)
+                .map_or(0.0, |height| 0.5 * self.loss.rho(height.residual * height.residual))
+        };
+        let seen: f64 = self.index.observations(landmark).iter().map(cost).sum();
+        seen + self.index.grounds(landmark).iter().map(height).sum::<f64>()
     }
 
     /// The landmarks' steps that go with steps of the poses, with the part of the predicted
@@ -283,13 +302,31 @@ impl LandmarkSystem {
         let hessian = by_pose * observed.by_pose;
         let gradient = by_pose * observed.residual;
         let cross = by_pose * observed.by_landmark;
-        match self.terms.last_mut() {
-            Some(term) if term.free == free => {
-                term.hessian += hessian;
-                term.gradient += gradient;
-                term.cross += cross;
+        self.add_term(PoseTerm { free, hessian, gradient, cross });
+    }
+
+    fn add_height(&mut self, height: &residual::Height, free: Option<usize>, weight: f64) {
+        let by_landmark = height.by_landmark.transpose() * weight;
+        self.hessian += by_landmark * height.by_landmark;
+        self.gradient += by_landmark * height.residual;
+        let Some(free) = free else { return };
+        let by_pose = height.by_pose.transpose() * weight;
+        let hessian = by_pose * height.by_pose;
+        let gradient = by_pose * height.residual;
+        let cross = by_pose * height.by_landmark;
+        self.add_term(PoseTerm { free, hessian, gradient, cross });
+    }
+
+    /// Adds to the term of the same pose, or keeps terms ascending.
+    fn add_term(&mut self, added: PoseTerm) {
+        let at = self.terms.partition_point(|term| term.free < added.free);
+        match self.terms.get_mut(at) {
+            Some(term) if term.free == added.free => {
+                term.hessian += added.hessian;
+                term.gradient += added.gradient;
+                term.cross += added.cross;
             }
-            _ => self.terms.push(PoseTerm { free, hessian, gradient, cross }),
+            _ => self.terms.insert(at, added),
         }
     }
 

@@ -1,9 +1,13 @@
 //! Residuals and their derivatives by the right tangents of poses and landmarks.
 
-use nalgebra::{Matrix2x3, Matrix2x6, Matrix3, Matrix3x6, Matrix6, Vector2, Vector3, Vector6};
+use nalgebra::{
+    Matrix2x3, Matrix2x6, Matrix3, Matrix3x6, Matrix6, RowVector3, RowVector6, Vector2, Vector3,
+    Vector6,
+};
 
 use super::{
-    AbsolutePrior, BundleProblem, Landmark, Observation, RelativePrior, RigCamera, UpPrior,
+    AbsolutePrior, BundleProblem, GroundPrior, Landmark, Observation, RelativePrior, RigCamera,
+    UpPrior,
 };
 use crate::{CameraModel, Ego, Pose, World, so3};
 
@@ -133,6 +137,44 @@ pub(super) fn up(
     let by_rotation = so3::hat(&predicted) / prior.sigma_rad;
     jacobian.fixed_view_mut::<3, 3>(0, 3).copy_from(&by_rotation);
     ((predicted - prior.up_in_ego.as_ref()) / prior.sigma_rad, jacobian)
+}
+
+/// A height over ground with derivatives, in standard deviations.
+pub(super) struct Height {
+    pub residual: f64,
+    /// By the pose's `[rho; phi]`.
+    pub by_pose: RowVector6<f64>,
+    /// By the landmark's `[bearing; inverse distance]`.
+    pub by_landmark: RowVector3<f64>,
+}
+
+/// Nearer to infinity than this a landmark has no height, 1/m.
+const MIN_INVERSE_DISTANCE: f64 = 1e-4;
+
+/// Residual and derivatives of a ground prior.
+pub(super) fn height(
+    prior: &GroundPrior,
+    world_from_ego: &Pose<World, Ego>,
+    landmark: &Landmark,
+) -> Option<Height> {
+    let inverse = landmark.inverse_distance;
+    if inverse < MIN_INVERSE_DISTANCE {
+        return None;
+    }
+    let ego_from_world = world_from_ego.rotation_matrix().transpose();
+    let scaled = ego_from_world * landmark.scaled_offset_from(&world_from_ego.translation);
+    let in_ego = scaled / inverse;
+    let up = Vector3::z().transpose() / prior.sigma_m;
+    let mut by_pose = RowVector6::zeros();
+    by_pose.fixed_view_mut::<1, 3>(0, 0).copy_from(&-up);
+    by_pose.fixed_view_mut::<1, 3>(0, 3).copy_from(&(up * so3::hat(&in_ego)));
+    let mut by_landmark = RowVector3::zeros();
+    let by_bearing = up * ego_from_world * landmark.tangent_basis() / inverse;
+    by_landmark.fixed_view_mut::<1, 2>(0, 0).copy_from(&by_bearing);
+    // d (b / rho) / d rho.
+    let bearing_in_ego = ego_from_world * landmark.bearing_in_world.as_ref();
+    by_landmark[2] = -(up * bearing_in_ego)[0] / (inverse * inverse);
+    Some(Height { residual: (in_ego.z - prior.height_m) / prior.sigma_m, by_pose, by_landmark })
 }
 
 impl BundleProblem {

@@ -209,3 +209,42 @@ fn malformed_problems_are_named() {
     let report = BundleProblem::default().solve(&BundleOptions::default()).unwrap();
     assert_eq!(report.termination, Termination::NothingToSolve);
 }
+
+#[test]
+fn ground_of_known_height_fixes_the_scale_of_one_camera() {
+    let mut truth = drive(vec![stereo().remove(0)], 8, 0);
+    for i in 0..400 {
+        let ahead = 4.0 + f64::from(i % 40) * 0.4;
+        let aside = f64::from(i / 40) - 4.5;
+        let height = if i % 2 == 0 { 0.0 } else { 1.0 + 0.2 * f64::from(i % 7) };
+        let anchor = Point3::new(0.0, 0.0, 1.6);
+        truth.landmarks.extend(Landmark::from_point(anchor, Point3::new(ahead, aside, height)));
+    }
+    // The ground is flat where the drive is: keep it level.
+    let step = Pose::<Ego, Ego>::exp(&Vector6::new(0.5, 0.0, 0.0, 0.0, 0.0, 0.02));
+    for i in 1..8 {
+        truth.poses[i].world_from_ego = truth.poses[i - 1].world_from_ego * step;
+    }
+    observe(&mut truth);
+    let mut problem = truth.clone();
+    // A third too small, which one camera alone does not see.
+    let anchor = Vector3::new(1.0, 0.27, 1.6);
+    for pose in &mut problem.poses {
+        let camera = pose.world_from_ego * Point3::from(anchor);
+        let shrunk = anchor + (camera.coords - anchor) * 0.67;
+        pose.world_from_ego.translation = shrunk - pose.world_from_ego.rotate(&anchor);
+    }
+    for landmark in &mut problem.landmarks {
+        let point = landmark.point_in_world().unwrap().coords;
+        let shrunk = anchor + (point - anchor) * 0.67;
+        *landmark = Landmark::from_point(landmark.anchor_in_world, shrunk.into()).unwrap();
+    }
+    for landmark in (0..400).step_by(2) {
+        let seen = problem.observations.iter().find(|o| o.landmark == landmark);
+        let Some(pose) = seen.map(|o| o.pose) else { continue };
+        problem.ground_priors.push(GroundPrior { pose, landmark, height_m: 0.0, sigma_m: 0.05 });
+    }
+    let report = solve(&mut problem, Loss::Squared);
+    let (metres, radians) = pose_error(&problem, &truth);
+    assert!(metres < 1e-3 && radians < 1e-4, "{metres} m, {radians} rad, {report:?}");
+}

@@ -93,3 +93,28 @@ fn priors() {
         check("up", analytic.as_slice(), &numeric);
     }
 }
+
+#[test]
+fn heights() {
+    let mut problem = drive(stereo(), 3, 60);
+    disturb(&mut problem, 0.2, 0.05);
+    let mut checked = 0;
+    for (landmark, position) in problem.landmarks.iter().enumerate() {
+        let prior =
+            GroundPrior { pose: 2, landmark: landmark as u32, height_m: 0.1, sigma_m: 0.05 };
+        let pose = problem.poses[2].world_from_ego;
+        let Some(analytic) = residual::height(&prior, &pose, position) else { continue };
+        let by_pose = differences::<6>(|d| {
+            let moved = pose.retract(&Vector6::from_row_slice(d));
+            vec![residual::height(&prior, &moved, position).unwrap().residual]
+        });
+        let by_landmark = differences::<3>(|d| {
+            let moved = position.retract(&Vector3::from_row_slice(d));
+            vec![residual::height(&prior, &pose, &moved).unwrap().residual]
+        });
+        check("height by pose", analytic.by_pose.as_slice(), &by_pose);
+        check("height by landmark", analytic.by_landmark.as_slice(), &by_landmark);
+        checked += 1;
+    }
+    assert!(checked > 30);
+}

@@ -5,13 +5,14 @@ use std::ops::Range;
 use nalgebra::{Matrix6, Vector6};
 use ommatidia_geometry::Loss;
 use ommatidia_geometry::bundle::{
-    AbsolutePrior, BundleOptions, BundleProblem, BundleReport, Observation, PoseVariable,
-    RelativePrior, RigCamera,
+    AbsolutePrior, BundleOptions, BundleProblem, BundleReport, GroundPrior, Observation,
+    PoseVariable, RelativePrior, RigCamera,
 };
 use ommatidia_scene::{PoseSource, Rig};
 
 use super::config::OdometryConfig;
-use super::state::{Depth, Keyframe, Track};
+use super::ground;
+use super::state::{Depth, Keyframe, State, Track};
 use super::view::to_point;
 
 /// Loss of reprojection errors, standard deviations: 95 % efficiency for normal noise.
@@ -26,12 +27,22 @@ pub(super) struct Adjuster<'a> {
     pub rig: &'a Rig,
     pub config: &'a OdometryConfig,
     pub prior: Option<PoseSource>,
+    /// Points on the ground, of this slope, fix the scale for want of anything better.
+    pub ground_slope: Option<[f64; 2]>,
 }
 
 /// One sighting as an observation: which track, and which of its sightings.
 struct Link {
     track: usize,
     sighting: usize,
+}
+
+impl<'a> Adjuster<'a> {
+    pub(super) fn new(rig: &'a Rig, config: &'a OdometryConfig, state: &State) -> Self {
+        let prior = state.prior.map(|prior| prior.0);
+        let ground_slope = (!state.scale_is_measured()).then_some(state.slope);
+        Self { rig, config, prior, ground_slope }
+    }
 }
 
 impl Adjuster<'_> {
@@ -105,10 +116,29 @@ impl Adjuster<'_> {
                     sigma_px: self.config.sigma_px,
                 });
             }
+            if let Some(prior) = self.ground_prior(keyframes, range, track, problem.landmarks.len())
+            {
+                problem.ground_priors.push(prior);
+            }
             problem.landmarks.push(track.landmark);
         }
         self.add_priors(&mut problem, &keyframes[range.clone()]);
         (problem, links, landmark_of)
+    }
+
+    /// At the track's last sighting, where the ground is nearest.
+    fn ground_prior(
+        &self,
+        keyframes: &[Keyframe],
+        range: &Range<usize>,
+        track: &Track,
+        landmark: usize,
+    ) -> Option<GroundPrior> {
+        let last =
+            track.sightings.iter().map(|s| s.keyframe as usize).rfind(|k| range.contains(k))?;
+        let slot = (last - range.start) as u32;
+        let of = (slot, landmark as u32, self.config.ground_sigma_m);
+        ground::prior(self.rig, &keyframes[last], track, self.ground_slope?, of)
     }
 
     fn add_priors(&self, problem: &mut BundleProblem, keyframes: &[Keyframe]) {

@@ -64,6 +64,9 @@ pub struct OdometryConfig {
     pub smoothing_window: usize,
     /// Points a keyframe keeps for smoothing.
     pub smoothing_points: usize,
+    /// Standard deviation of the ground about the plane that the vehicle stands on, metres; used where
+    /// only the cameras' height fixes the scale.
+    pub ground_sigma_m: f64,
     /// Fewest points that agree on a motion.
     pub min_inliers: usize,
     /// For this long a lost vehicle is taken to keep its velocity, seconds; then to stand.
@@ -92,6 +95,7 @@ impl Default for OdometryConfig {
             held: 3,
             smoothing_window: 60,
             smoothing_points: 80,
+            ground_sigma_m: 0.05,
             min_inliers: 12,
             coast_s: 1.0,
             prior: PriorConfig::default(),
@@ -116,6 +120,7 @@ impl OdometryConfig {
             ("window", self.window as f64, 3.0, 1000.0, "3 to 1000"),
             ("held", self.held as f64, 1.0, self.window as f64 - 2.0, "1 to window - 2"),
             ("smoothing_window", self.smoothing_window as f64, 4.0, 1e4, "4 to 10000"),
+            ("ground_sigma_m", self.ground_sigma_m, 1e-4, 10.0, "0.0001 to 10"),
             ("min_inliers", self.min_inliers as f64, 4.0, 1e4, "4 to 10000"),
             ("coast_s", self.coast_s, 0.0, 1e3, "0 to 1000"),
         ];

@@ -8,6 +8,7 @@ use rayon::prelude::*;
 
 use super::adjust::Adjuster;
 use super::follow::{Follower, Partnered};
+use super::ground;
 use super::overlap::Roles;
 use super::state::{Depth, Sighting, State, Track};
 use super::triangulate::{Again, triangulate};
@@ -190,9 +191,12 @@ impl Keyframer<'_> {
         let end = state.keyframes.len();
         let start = end.saturating_sub(config.window);
         let held = if start == 0 { 1 } else { config.held };
-        let mut tracks: Vec<&mut Track> =
-            state.ended.iter_mut().chain(state.tracks.iter_mut()).collect();
         if end - start >= 2 {
+            if self.adjuster.ground_slope.is_some() {
+                ground::hold_scale(self.follower.rig, state, start);
+            }
+            let mut tracks: Vec<&mut Track> =
+                state.ended.iter_mut().chain(state.tracks.iter_mut()).collect();
             self.adjuster.adjust(&mut state.keyframes, start..end, held, &mut tracks, 8);
         }
     }

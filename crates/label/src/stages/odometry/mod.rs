@@ -15,6 +15,7 @@ mod checkpoint;
 mod confidence;
 mod config;
 mod follow;
+mod ground;
 mod keyframe;
 mod measure;
 mod motion;
@@ -27,7 +28,7 @@ mod view;
 
 use ommatidia_geometry::{Ego, Pose, Timestamp, World};
 use ommatidia_kernels::simd::Simd;
-use ommatidia_scene::{GrayImage, PoseSample, PoseSource, Rig, Scale, Skipped, Trajectory};
+use ommatidia_scene::{GrayImage, PoseSample, PoseSource, Rig, Skipped, Trajectory};
 
 use crate::Error;
 use account::Reason;
@@ -42,9 +43,6 @@ use state::{Depth, FrameRecord, Keyframe, Sighting, State};
 use view::Views;
 
 const STAGE: &str = "odometry";
-
-/// Sightings by partner cameras per keyframe that fix the scale.
-const METRIC_PARTNERED: u64 = 8;
 
 /// One frame of a clip.
 #[derive(Debug, Clone, Copy)]
@@ -157,8 +155,7 @@ impl Odometry {
 
     /// The path of all frames passed, smoothed to the end.
     pub fn finish(mut self) -> OdometryResult {
-        let adjuster =
-            Adjuster { rig: &self.rig, config: &self.config, prior: self.state.prior.map(|p| p.0) };
+        let adjuster = Adjuster::new(&self.rig, &self.config, &self.state);
         smooth::smooth(&adjuster, &mut self.state);
         let state = &self.state;
         let samples = state
@@ -170,24 +167,13 @@ impl Odometry {
             })
             .collect();
         let frame_confidence: Vec<f32> = state.frames.iter().map(|f| f.confidence).collect();
-        let trajectory = Trajectory::new(PoseSource::Odometry, self.scale(), samples)
+        let trajectory = Trajectory::new(PoseSource::Odometry, self.state.scale(), samples)
             .unwrap_or_else(|error| panic!("poses of ascending frames make a path: {error}"));
         OdometryResult {
             trajectory,
             confidence: confidence::of_clip(&frame_confidence),
             frame_confidence,
             skipped: state.account.skipped(),
-        }
-    }
-
-    fn scale(&self) -> Scale {
-        let state = &self.state;
-        let keyframes = state.keyframes.len() as u64;
-        let given = state.prior.is_some_and(|(_, scale)| scale == Scale::Metric);
-        if given || (keyframes > 0 && state.partnered >= METRIC_PARTNERED * keyframes) {
-            Scale::Metric
-        } else {
-            Scale::Unknown
         }
     }
 
@@ -288,8 +274,7 @@ impl Odometry {
 
     fn complete_keyframe(&mut self, views: Views) {
         let mut state = std::mem::take(&mut self.state);
-        let prior = state.prior.map(|prior| prior.0);
-        let adjuster = Adjuster { rig: &self.rig, config: &self.config, prior };
+        let adjuster = Adjuster::new(&self.rig, &self.config, &state);
         let keyframer = Keyframer { follower: self.follower(), roles: &self.roles, adjuster };
         keyframer.complete(&mut state, &views);
         smooth::smooth_if_due(&keyframer.adjuster, &mut state);

@@ -90,9 +90,34 @@ pub(super) struct State {
     pub prior: Option<(PoseSource, Scale)>,
     /// Sightings by partner cameras so far: what fixes the scale.
     pub partnered: u64,
+    /// Keyframes at which the ground was seen, counted only where nothing else fixes the scale.
+    pub grounded: u64,
+    /// Mean slope of the ground along x and y of the vehicle there.
+    pub slope: [f64; 2],
 }
 
+/// Sightings by partner cameras per keyframe that fix the scale.
+const METRIC_PARTNERED: u64 = 8;
+
 impl State {
+    /// Cameras that see the same points, or the given trajectory, fix the scale.
+    pub(super) fn scale_is_measured(&self) -> bool {
+        let keyframes = self.keyframes.len() as u64;
+        let given = self.prior.is_some_and(|(_, scale)| scale == Scale::Metric);
+        given || (keyframes > 0 && self.partnered >= METRIC_PARTNERED * keyframes)
+    }
+
+    /// What fixes the scale.
+    pub(super) fn scale(&self) -> Scale {
+        if self.scale_is_measured() {
+            Scale::Metric
+        } else if self.grounded > 0 && 2 * self.grounded >= self.keyframes.len() as u64 {
+            Scale::CameraHeight
+        } else {
+            Scale::Unknown
+        }
+    }
+
     /// The pose of the latest frame.
     pub(super) fn last_pose(&self) -> Option<Pose<World, Ego>> {
         self.frames.last().map(|record| self.pose_of(record))
