@@ -91,24 +91,24 @@ pub fn track(
     None
 }
 
-/// Correlation of the patches around two points at one level, without offset and gain, in `[-1, 1]`.
-/// Positions in pixels of the full image. `None` outside the image or without texture.
+/// Correlation of the patch around `point` with those around `others` at one level, without offset
+/// and gain, in `[-1, 1]`. Positions in pixels of the full image. `None` outside the image or without
+/// texture.
 pub fn correlate(
     simd: Simd,
     (from, to): (&Pyramid, &Pyramid),
     level: usize,
-    (point, other): ([f32; 2], [f32; 2]),
+    (point, others): ([f32; 2], &[[f32; 2]]),
     warp: &Warp,
-) -> Option<f32> {
-    let (from, to) = (from.levels.get(level)?, to.levels.get(level)?);
+) -> Vec<Option<f32>> {
     let scale = 1.0 / (1u32 << level) as f32;
     let at_level = |p: [f32; 2]| [p[0] * scale, p[1] * scale];
-    let inside = from.holds(at_level(point)) && to.holds(at_level(other));
-    inside.then(|| Patch::read(simd, from, at_level(point), warp))?.correlation(
-        simd,
-        to,
-        at_level(other),
-    )
+    let levels = from.levels.get(level).zip(to.levels.get(level));
+    let Some((from, to)) = levels.filter(|(from, _)| from.holds(at_level(point))) else {
+        return vec![None; others.len()];
+    };
+    let patch = Patch::read(simd, from, at_level(point), warp);
+    others.iter().map(|&other| patch.correlation(simd, to, at_level(other))).collect()
 }
 
 impl Level {
@@ -416,9 +416,9 @@ mod tests {
         assert_eq!(go(&texture, &texture, [f32::NAN, 40.0], [40.0, 40.0]), None);
         // On the rim itself the patch reads the border.
         assert!(go(&texture, &texture, [0.5, 0.5], [0.5, 0.5]).is_some());
-        assert_eq!(
-            correlate(simd, (&texture, &wall), 0, ([40., 40.], [40., 40.]), &IDENTITY),
-            None
-        );
+        let places = ([40.0, 40.0], &[[40.0, 40.0], [400.0, 40.0]][..]);
+        assert_eq!(correlate(simd, (&texture, &wall), 0, places, &IDENTITY), [None, None]);
+        let same = correlate(simd, (&texture, &texture), 0, places, &IDENTITY);
+        assert!(same[0].is_some_and(|c| c > 0.999) && same[1].is_none());
     }
 }

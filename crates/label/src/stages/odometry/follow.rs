@@ -1,6 +1,6 @@
 //! Points followed from the reference keyframe's images into new ones, and between cameras.
 
-use ommatidia_geometry::{Camera, Ego, Intrinsics, Pose, World};
+use ommatidia_geometry::{Camera, CameraModel, Ego, Intrinsics, Pose, World};
 use ommatidia_kernels::flow::{LkOptions, Pyramid, Warp, correlate, track};
 use ommatidia_kernels::simd::Simd;
 use ommatidia_scene::Rig;
@@ -9,7 +9,7 @@ use rayon::prelude::*;
 use super::config::OdometryConfig;
 use super::state::{Depth, Track};
 use super::triangulate::{Again, Distance, triangulate};
-use super::view::{NO_WARP, Transfer, View, Views, inverse_distance_from, to_point, transfer};
+use super::view::{NO_WARP, Transfer, View, Views, inverse_distance_from, ray, to_point, transfer};
 
 /// Nearest distance at which a partner's view is searched, metres.
 const NEAREST_M: f64 = 1.5;
@@ -146,17 +146,23 @@ impl Follower<'_> {
             _ => (size.width + size.height) as f64,
         };
         let steps = (length / SEARCH_STEP_PX).ceil().clamp(8.0, 400.0) as usize;
-        let score = |step: usize| {
-            // Equal steps of inverse distance are about equal steps along the line.
-            let inverse = step as f64 / steps as f64 / NEAREST_M;
-            let there = at(inverse)?;
-            let places = (pixel, there.pixel);
-            let pyramids: (&Pyramid, &Pyramid) = (&own.pyramid, &other.pyramid);
-            let level = SEARCH_LEVEL.min(pyramids.0.levels.len() - 1);
-            let level = level.min(pyramids.1.levels.len() - 1);
-            correlate(self.simd, pyramids, level, places, &there.warp)
+        // Equal steps of inverse distance are about equal steps along the line.
+        let inverse = |step: usize| step as f64 / steps as f64 / NEAREST_M;
+        let bearing = ray(models.0, pixel)?;
+        let place = |step: usize| {
+            let moved = other_from_own.translation * inverse(step);
+            let there = models.1.project(&(other_from_own.rotation * bearing + moved).into());
+            there.map_or([f32::NAN; 2], |p| [p.x as f32, p.y as f32])
         };
-        let scores: Vec<f32> = (0..=steps).map(|step| score(step).unwrap_or(-1.0)).collect();
+        let places: Vec<[f32; 2]> = (0..=steps).map(place).collect();
+        let warp = at(0.0).map_or(NO_WARP, |far| far.warp);
+        let pyramids: (&Pyramid, &Pyramid) = (&own.pyramid, &other.pyramid);
+        let levels = pyramids.0.levels.len().min(pyramids.1.levels.len());
+        let level = SEARCH_LEVEL.min(levels - 1);
+        let scores: Vec<f32> = correlate(self.simd, pyramids, level, (pixel, &places), &warp)
+            .into_iter()
+            .map(|score| score.unwrap_or(-1.0))
+            .collect();
         let best = (0..=steps).max_by(|&a, &b| scores[a].total_cmp(&scores[b]).then(b.cmp(&a)))?;
         let rival = (0..=steps)
             .filter(|&step| step.abs_diff(best) > 3)
@@ -164,7 +170,7 @@ impl Follower<'_> {
             .fold(-1.0, f32::max);
         let clear =
             scores[best] >= self.config.min_correlation - 0.1 && rival < scores[best] - UNIQUE;
-        clear.then_some(best as f64 / steps as f64 / NEAREST_M)
+        clear.then(|| inverse(best))
     }
 }
 

@@ -22,6 +22,8 @@ const MAX_SIGMA: f64 = 0.004;
 const MAX_WORST_PX: f64 = 1.5;
 /// Assumed distance where nothing is known and the ground is out of sight, metres.
 const ASSUMED_M: f64 = 30.0;
+/// Keyframes at which partners' images are searched for a point of unknown distance.
+const MAX_SEARCHES: usize = 3;
 /// Corners found per cell, so that one is left where tracks are near others.
 const CORNERS_PER_CELL: usize = 3;
 /// Distance of corners from the image's rim, pixels.
@@ -61,6 +63,10 @@ impl Keyframer<'_> {
                 let world_from_camera = world_from_ego * view.ego_from_camera;
                 let known = (track.depth == Depth::Measured)
                     .then(|| inverse_distance_from(&track.landmark, &world_from_camera));
+                // What a partner did not show at once it seldom shows later.
+                if known.is_none() && track.sightings.len() > MAX_SEARCHES {
+                    return Vec::new();
+                }
                 let partners = &self.roles.partners[host];
                 self.follower.partners(views, (host, track.pixel), partners, known)
             })
