@@ -229,3 +229,19 @@ fn kitti_06_stays_on_the_road() {
     assert!(report.rpe_trans_m < 0.02, "{report:?}");
     assert!(result.confidence > 0.8 && result.skipped.is_empty());
 }
+
+#[test]
+fn one_camera_takes_its_scale_from_its_height() {
+    let mut recording = rendered(20);
+    recording.rig.cameras.truncate(1);
+    recording.frames.iter_mut().for_each(|(_, images)| images.truncate(1));
+    let result = run(&recording, None);
+    let report = compare(&recording.truth, &result);
+    println!("one camera: {report:?}");
+    assert_eq!(result.trajectory.scale, Scale::CameraHeight);
+    assert!(report.end_drift_percent.unwrap() < 8.0, "{report:?}");
+    // A given path replaces the assumption.
+    let result = run(&recording, Some(&recording.truth));
+    assert_eq!(result.trajectory.scale, Scale::Metric);
+    assert!(compare(&recording.truth, &result).ate_rmse_m < 0.05);
+}
