@@ -267,6 +267,24 @@ fn agrees(swept: &[(u16, u8)], matched: &[u16]) -> bool {
     all == 0 || 10 * close >= 7 * all
 }
 
+/// Grey levels that a neighbourhood must span for its match to mean anything.
+const LEAST_SPAN: u8 = 10;
+
+/// The census window of a pixel spans enough grey levels; overexposed sky, which matches everywhere
+/// and takes on the depth of what stands before it, does not.
+fn has_texture(image: &GrayImage, x: usize, y: usize) -> bool {
+    let (mut low, mut high) = (u8::MAX, u8::MIN);
+    for dy in [-3, 0, 3] {
+        for dx in [-4, -2, 0, 2, 4] {
+            let u = x.saturating_add_signed(dx).min(image.width - 1);
+            let v = y.saturating_add_signed(dy).min(image.height - 1);
+            let value = image.at(u, v);
+            (low, high) = (low.min(value), high.max(value));
+        }
+    }
+    high - low >= LEAST_SPAN
+}
+
 /// Places that may be believed, with their confidence; place 0 elsewhere.
 fn accepted(
     simd: Simd,
@@ -297,6 +315,7 @@ fn accepted(
         let believed = parallax[i] >= LEAST_PARALLAX_PX
             && swept.cost[i] <= MOST_COST
             && swept.lead[i] >= config.least_lead
+            && has_texture(target, i % width, i / width)
             // The first plane takes whatever is at infinity, and what matches nowhere.
             && places[i] > UNITS;
         if !believed {
@@ -377,6 +396,14 @@ mod tests {
         // The wall moves by 9.4 pixels; places are whole pixels, so half a pixel is 5 percent.
         let right = map.depth_m.iter().filter(|&&z| (z - 8.0).abs() < 0.07 * 8.0).count();
         assert!(right as f64 > 0.97 * map.density() * map.depth_m.len() as f64, "{right}");
+    }
+
+    #[test]
+    fn flat_surroundings_have_no_texture() {
+        let mut image = GrayImage::new(30, 20, vec![250; 600]);
+        assert!(!has_texture(&image, 0, 0) && !has_texture(&image, 29, 19));
+        image.data[10 * 30 + 15] = 100;
+        assert!(has_texture(&image, 15, 10) && !has_texture(&image, 3, 10));
     }
 
     #[test]
