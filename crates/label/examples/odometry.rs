@@ -43,7 +43,9 @@ fn main() -> Result<(), Box<dyn Error>> {
         .transpose()?;
     let prior = truth.as_ref().filter(|_| arguments.iter().any(|a| a == "prior"));
 
-    let mut odometry = Odometry::new(&rig, &OdometryConfig::default())?;
+    let recalibrate = !arguments.iter().any(|a| a == "fixed");
+    let config = OdometryConfig { recalibrate, ..OdometryConfig::default() };
+    let mut odometry = Odometry::new(&rig, &config)?;
     let started = Instant::now();
     for (index, frame) in frames.iter().enumerate() {
         let start = Instant::now();
@@ -74,6 +76,10 @@ fn main() -> Result<(), Box<dyn Error>> {
         result.trajectory.scale,
         result.skipped
     );
+    for (refined, given) in result.rig.cameras.iter().zip(&rig.cameras) {
+        let turn = (given.ego_from_camera.inverse() * refined.ego_from_camera).log();
+        println!("{} turned by {:.3e} {:.3e} {:.3e} rad", given.name, turn[3], turn[4], turn[5]);
+    }
     if let Some(truth) = truth {
         compare(&truth, &result)?;
     }

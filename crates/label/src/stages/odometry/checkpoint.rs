@@ -47,6 +47,9 @@ impl Odometry {
     ) -> Result<Self, Error> {
         let (referenced, state) = decode(checkpoint)?;
         let mut odometry = Self::new(rig, config)?;
+        for (camera, mounting) in odometry.rig.cameras.iter_mut().zip(&state.mountings) {
+            camera.ego_from_camera = *mounting;
+        }
         odometry.state = state;
         if referenced {
             odometry.check_images(images)?;

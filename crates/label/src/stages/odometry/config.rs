@@ -64,6 +64,8 @@ pub struct OdometryConfig {
     pub smoothing_window: usize,
     /// Points a keyframe keeps for smoothing.
     pub smoothing_points: usize,
+    /// Find and take out small errors of stereo partners' orientations.
+    pub recalibrate: bool,
     /// Standard deviation of the ground about the plane that the vehicle stands on, metres; used where
     /// only the cameras' height fixes the scale.
     pub ground_sigma_m: f64,
@@ -95,6 +97,7 @@ impl Default for OdometryConfig {
             held: 3,
             smoothing_window: 60,
             smoothing_points: 80,
+            recalibrate: true,
             ground_sigma_m: 0.05,
             min_inliers: 12,
             coast_s: 1.0,

@@ -21,6 +21,7 @@ mod measure;
 mod motion;
 mod overlap;
 mod prepare;
+mod recalibrate;
 mod smooth;
 mod state;
 mod triangulate;
@@ -79,10 +80,16 @@ pub struct OdometryResult {
     pub confidence: f32,
     /// What was left out, or had to be predicted.
     pub skipped: Vec<Skipped>,
+    /// The rig, its stereo partners turned as the drive showed them to be; the rig given where it
+    /// showed nothing, or [`OdometryConfig::recalibrate`] is off.
+    pub rig: Rig,
 }
 
 /// Estimates the path of a vehicle from its cameras, frame by frame.
 pub struct Odometry {
+    /// As given.
+    given: Rig,
+    /// As corrected.
     rig: Rig,
     config: OdometryConfig,
     roles: Roles,
@@ -105,6 +112,7 @@ impl Odometry {
         }
         let reference = rig.cameras.iter().map(|_| None).collect();
         Ok(Self {
+            given: rig.clone(),
             rig: rig.clone(),
             config: *config,
             roles: Roles::of(rig),
@@ -174,6 +182,7 @@ impl Odometry {
             confidence: confidence::of_clip(&frame_confidence),
             frame_confidence,
             skipped: state.account.skipped(),
+            rig: self.rig.clone(),
         }
     }
 
@@ -278,6 +287,10 @@ impl Odometry {
         let keyframer = Keyframer { follower: self.follower(), roles: &self.roles, adjuster };
         keyframer.complete(&mut state, &views);
         smooth::smooth_if_due(&keyframer.adjuster, &mut state);
+        if self.config.recalibrate {
+            recalibrate::gather(&self.rig, &self.roles, self.config.sigma_px, &mut state);
+            recalibrate::apply(&mut self.rig, &self.given, &mut state);
+        }
         self.state = state;
         self.reference = views;
     }

@@ -6,6 +6,7 @@ use ommatidia_scene::{PoseSource, Scale};
 use serde::{Deserialize, Serialize};
 
 use super::account::Account;
+use super::recalibrate::Evidence;
 
 /// A point seen by one camera of one keyframe.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -90,6 +91,10 @@ pub(super) struct State {
     pub prior: Option<(PoseSource, Scale)>,
     /// Sightings by partner cameras so far: what fixes the scale.
     pub partnered: u64,
+    /// What sightings by each camera say about its orientation.
+    pub evidence: Vec<Evidence>,
+    /// The cameras' mountings as corrected; empty while they are the rig's.
+    pub mountings: Vec<Pose<Ego, Camera>>,
     /// Keyframes at which the ground was seen, counted only where nothing else fixes the scale.
     pub grounded: u64,
     /// Mean slope of the ground along x and y of the vehicle there.
