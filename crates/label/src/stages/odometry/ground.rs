@@ -161,7 +161,7 @@ mod tests {
         let camera = Vector3::new(1.0, 0.0, HEIGHT_M);
         let track = |i: usize| {
             let (ahead, aside) = (3.0 + (i % 20) as f64 * 0.5, (i / 20) as f64 - 3.0);
-            let height = if i % 3 == 0 { 0.3 + 0.02 * i as f64 } else { slope * ahead };
+            let height = if i.is_multiple_of(3) { 0.3 + 0.02 * i as f64 } else { slope * ahead };
             let offset = Vector3::new(ahead, aside, height - HEIGHT_M) * shrink;
             Track {
                 host: 0,

@@ -160,7 +160,7 @@ impl Evidence {
 /// Now and then turns partners to where the evidence has them; the state keeps the new mountings.
 /// `given`: the rig's own mountings, which the prior is about.
 pub(super) fn apply(rig: &mut Rig, given: &Rig, state: &mut State) {
-    if state.keyframes.len() % EVERY != 0 {
+    if !state.keyframes.len().is_multiple_of(EVERY) {
         return;
     }
     for camera in 0..state.evidence.len() {
