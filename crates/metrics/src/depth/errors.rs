@@ -36,7 +36,7 @@ pub struct DepthReport {
     /// Mean of `(d - d*)^2 / d*`, metres.
     pub sq_rel: Option<f64>,
     /// Root of the mean of `(d - d*)^2`, metres.
-    pub rmse: Option<f64>,
+    pub rmse_m: Option<f64>,
     /// Root of the mean of `(ln d - ln d*)^2`.
     pub rmse_log: Option<f64>,
     /// Share with `max(d / d*, d* / d) < 1.25`.
@@ -143,7 +143,7 @@ impl DepthAccumulator {
         Ok(DepthReport {
             abs_rel: mean(self.relative),
             sq_rel: mean(self.squared_relative),
-            rmse: mean(self.squared).map(f64::sqrt),
+            rmse_m: mean(self.squared).map(f64::sqrt),
             rmse_log: mean(self.squared_log).map(f64::sqrt),
             delta1: mean(self.below[0] as f64),
             delta2: mean(self.below[1] as f64),
@@ -197,7 +197,7 @@ mod tests {
         assert_eq!((r.points, r.estimated), (4, 3));
         close(r.abs_rel, (0.2 + 0.5) / 3.0);
         close(r.sq_rel, (4.0 / 10.0 + 100.0 / 20.0) / 3.0);
-        close(r.rmse, (104.0f64 / 3.0).sqrt());
+        close(r.rmse_m, (104.0f64 / 3.0).sqrt());
         close(r.rmse_log, ((1.2f64.ln().powi(2) + 1.5f64.ln().powi(2)) / 3.0).sqrt());
         close(r.delta1, 2.0 / 3.0);
         close(r.delta2, 1.0);
@@ -226,7 +226,7 @@ mod tests {
         #[test]
         fn the_truth_itself_has_no_error(depths in proptest::collection::vec(0.5f32..79.0, 1..50)) {
             let r = report(&depths, &depths);
-            prop_assert_eq!((r.abs_rel, r.rmse, r.d1_all, r.delta1), (Some(0.0), Some(0.0), 0.0, Some(1.0)));
+            prop_assert_eq!((r.abs_rel, r.rmse_m, r.d1_all, r.delta1), (Some(0.0), Some(0.0), 0.0, Some(1.0)));
         }
 
         #[test]

@@ -196,7 +196,7 @@ fn significant(value: f64) -> String {
 
 /// Units by the naming of `omma eval`'s keys.
 fn unit_of(key: &str) -> &'static str {
-    const BY_SUFFIX: [(&str, &str); 9] = [
+    const BY_SUFFIX: [(&str, &str); 8] = [
         ("_deg_per_100m", "deg/100 m"),
         ("_percent", "%"),
         ("_px_m", "px m"),
@@ -204,7 +204,6 @@ fn unit_of(key: &str) -> &'static str {
         ("_m", "m"),
         ("_s", "s"),
         ("_px", "px"),
-        ("rmse", "m"),
         ("sq_rel", "m"),
     ];
     BY_SUFFIX.iter().find(|(suffix, _)| key.ends_with(suffix)).map_or("", |&(_, unit)| unit)

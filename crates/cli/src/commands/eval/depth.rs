@@ -143,7 +143,7 @@ pub(super) fn describe(result: &DepthResult) -> String {
     };
     let rows = [
         ("AbsRel", optional(report.abs_rel, 1.0)),
-        ("RMSE, m", optional(report.rmse, 1.0)),
+        ("RMSE, m", optional(report.rmse_m, 1.0)),
         ("delta < 1.25, %", optional(report.delta1, 100.0)),
         ("D1, %", optional(report.d1, 100.0)),
         ("D1 all, %", optional(Some(report.d1_all), 100.0)),
