@@ -1,5 +1,7 @@
 //! Height error and drivable agreement of surfaces.
 
+use std::collections::BTreeMap;
+
 use ommatidia_scene::{Drivable, Surface};
 use serde::{Deserialize, Serialize};
 
@@ -18,7 +20,7 @@ pub struct SurfaceReport {
     pub mae_m: Option<f64>,
     /// Root mean square height error, metres.
     pub rmse_m: Option<f64>,
-    /// 95 % of cells are at most this far off (nearest rank), metres.
+    /// 95 % of cells are at most this far off (nearest rank, up to the next whole millimetre), metres.
     pub p95_m: Option<f64>,
     /// Cells that both call drivable or not drivable: those that the next is over.
     pub drivable_cells: u64,
@@ -26,11 +28,18 @@ pub struct SurfaceReport {
     pub drivable_iou: Option<f64>,
 }
 
-/// Collects cells of one or more frames.
+/// Errors from here on are counted as this, millimetres.
+const MAX_ERROR_MM: f64 = 1e6;
+
+/// Collects cells of one or more frames, in memory that does not grow with their number.
 #[derive(Debug, Clone, Default)]
 pub struct SurfaceErrors {
     true_cells: u64,
-    errors_m: Vec<f64>,
+    cells: u64,
+    sum_m: f64,
+    sum_of_squares: f64,
+    /// Cells by error, rounded up to whole millimetres.
+    by_millimetre: BTreeMap<u32, u64>,
     judged: u64,
     both: u64,
     either: u64,
@@ -51,7 +60,7 @@ impl SurfaceErrors {
         for (&truth_m, &predicted_m) in truth.height_m.iter().zip(&predicted.height_m) {
             self.true_cells += u64::from(truth_m.is_finite());
             if truth_m.is_finite() && predicted_m.is_finite() {
-                self.errors_m.push((f64::from(predicted_m) - f64::from(truth_m)).abs());
+                self.add_error((f64::from(predicted_m) - f64::from(truth_m)).abs());
             }
         }
         for (&truth, &predicted) in truth.drivable.iter().zip(&predicted.drivable) {
@@ -66,20 +75,37 @@ impl SurfaceErrors {
         Ok(())
     }
 
+    fn add_error(&mut self, error_m: f64) {
+        let error_mm = (1000.0 * error_m).ceil().min(MAX_ERROR_MM) as u32;
+        *self.by_millimetre.entry(error_mm).or_default() += 1;
+        self.cells += 1;
+        self.sum_m += error_m;
+        self.sum_of_squares += error_m * error_m;
+    }
+
+    /// The error that 95 % of the cells do not exceed, metres.
+    fn p95_m(&self) -> Option<f64> {
+        let rank = (self.cells * 95).div_ceil(100);
+        let mut passed = 0;
+        let mut bins = self.by_millimetre.iter();
+        let (error_mm, _) = bins.find(|&(_, &cells)| {
+            passed += cells;
+            passed >= rank
+        })?;
+        Some(f64::from(*error_mm) / 1000.0)
+    }
+
     /// The errors over all cells added.
     pub fn report(&self) -> SurfaceReport {
-        let n = self.errors_m.len();
-        let mean = |sum: f64| (n > 0).then(|| sum / n as f64);
-        let mut sorted = self.errors_m.clone();
-        sorted.sort_unstable_by(f64::total_cmp);
+        let mean = |sum: f64| (self.cells > 0).then(|| sum / self.cells as f64);
         let share = |part: u64, whole: u64| (whole > 0).then(|| part as f64 / whole as f64);
         SurfaceReport {
             true_cells: self.true_cells,
-            coverage: share(n as u64, self.true_cells),
-            cells: n as u64,
-            mae_m: mean(sorted.iter().sum()),
-            rmse_m: mean(sorted.iter().map(|e| e * e).sum()).map(f64::sqrt),
-            p95_m: (n > 0).then(|| sorted[(n * 95).div_ceil(100) - 1]),
+            coverage: share(self.cells, self.true_cells),
+            cells: self.cells,
+            mae_m: mean(self.sum_m),
+            rmse_m: mean(self.sum_of_squares).map(f64::sqrt),
+            p95_m: self.p95_m(),
             drivable_cells: self.judged,
             drivable_iou: share(self.both, self.either).or((self.judged > 0).then_some(1.0)),
         }
@@ -146,6 +172,18 @@ mod tests {
         assert_eq!(report.rmse_m, Some((1.25f64 / 3.0).sqrt()));
         assert_eq!(report.p95_m, Some(1.0));
         assert_eq!((report.drivable_cells, report.drivable_iou), (4, Some(1.0 / 3.0)));
+    }
+
+    #[test]
+    fn the_95th_percentile_is_the_nearest_rank() {
+        let truth = surface(&[(0.0, Drivable::No); 20]);
+        let mut cells = [(0.25, Drivable::No); 20];
+        cells[7].0 = -40.0;
+        assert_eq!(report(&truth, &surface(&cells)).p95_m, Some(0.25));
+        cells[3].0 = 0.5004;
+        assert_eq!(report(&truth, &surface(&cells)).p95_m, Some(0.501));
+        cells.fill((1e30, Drivable::No));
+        assert_eq!(report(&truth, &surface(&cells)).p95_m, Some(1000.0));
     }
 
     #[test]
