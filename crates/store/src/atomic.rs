@@ -4,7 +4,7 @@
 //! disk and renames them over the target. A kill at any moment leaves the target as it was. What a kill
 //! leaves behind is named `.NAME.PID-N.tmp-omma`, holds no lock, and is removed by the next writer.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -39,13 +39,19 @@ impl AtomicFile {
         let name = target.file_name().ok_or_else(|| fail(io::ErrorKind::InvalidInput.into()))?;
         let prefix = format!(".{}.", name.to_string_lossy());
         remove_stale(directory_of(target), &prefix);
-        let serial = NEXT.fetch_add(1, Ordering::Relaxed);
-        let temporary =
-            directory_of(target).join(format!("{prefix}{}-{serial}{SUFFIX}", std::process::id()));
-        let file =
-            OpenOptions::new().write(true).create_new(true).open(&temporary).map_err(fail)?;
-        // Where the file system has no locks, nobody can tell a stale temporary and none is removed.
-        let _ = file.try_lock();
+        let (temporary, file) = loop {
+            let serial = NEXT.fetch_add(1, Ordering::Relaxed);
+            let name = format!("{prefix}{}-{serial}{SUFFIX}", std::process::id());
+            let temporary = directory_of(target).join(name);
+            let file =
+                OpenOptions::new().write(true).create_new(true).open(&temporary).map_err(fail)?;
+            // Another process may have taken the new file for a stale one before it was locked. Where the
+            // file system has no locks, nobody can tell a stale temporary and none is removed.
+            let taken = matches!(file.try_lock(), Err(TryLockError::WouldBlock));
+            if !taken && temporary.exists() {
+                break (temporary, file);
+            }
+        };
         let file = Some(BufWriter::with_capacity(BUFFER_BYTES, file));
         Ok(Self { target: target.to_owned(), temporary, file, written_bytes: Arc::default() })
     }
@@ -180,11 +186,9 @@ fn remove_stale(directory: &Path, prefix: &str) {
         if !(name.starts_with(prefix) && name.ends_with(SUFFIX)) {
             continue;
         }
-        let unlocked = OpenOptions::new()
-            .write(true)
-            .open(entry.path())
-            .is_ok_and(|file| file.try_lock().is_ok());
-        if unlocked {
+        let Ok(file) = OpenOptions::new().write(true).open(entry.path()) else { continue };
+        // Locked until it is gone, so that a writer that just made it notices.
+        if file.try_lock().is_ok() {
             let _ = fs::remove_file(entry.path());
         }
     }
