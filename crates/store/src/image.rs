@@ -10,7 +10,7 @@ use crate::{EncodedImage, Error};
 
 /// Largest image side that is decoded, pixels: as [`ommatidia_scene::Rig::check`] allows.
 const MAX_SIDE_PX: usize = 32_768;
-/// Most bytes a PNG may ask for while it is decoded.
+/// Most bytes that an image's pixels may take.
 const MAX_DECODED_BYTES: usize = 1 << 30;
 
 /// Width and height in pixels, from the header alone.
@@ -108,6 +108,10 @@ fn fail(image: &EncodedImage, what: impl Into<String>) -> Error {
     Error::Image { origin: image.origin.clone(), what: what.into() }
 }
 
+fn too_large(image: &EncodedImage, width: usize, height: usize) -> Error {
+    fail(image, format!("{width} x {height} pixels are too many to decode"))
+}
+
 fn decode(image: &EncodedImage, luminance: bool) -> Result<Pixels, Error> {
     match image.encoding {
         ImageEncoding::Jpeg => decode_jpeg(image, luminance),
@@ -125,6 +129,10 @@ fn decode_jpeg(image: &EncodedImage, luminance: bool) -> Result<Pixels, Error> {
     }
     // Luminance of a colour JPEG is its Y plane; no conversion is spent on the others.
     let colour = if luminance { ColorSpace::Luma } else { ColorSpace::RGB };
+    let (width, height) = (header.size.0 as usize, header.size.1 as usize);
+    if width * height * colour.num_components() > MAX_DECODED_BYTES {
+        return Err(too_large(image, width, height));
+    }
     let options = DecoderOptions::default()
         .set_strict_mode(true)
         .set_max_width(MAX_SIDE_PX)
@@ -157,8 +165,7 @@ fn decode_png(image: &EncodedImage) -> Result<Pixels, Error> {
     let mut reader = decoder.read_info().map_err(damaged)?;
     let (width, height) = (reader.info().width as usize, reader.info().height as usize);
     let length = reader.output_buffer_size().filter(|&length| length <= MAX_DECODED_BYTES);
-    let too_large = || fail(image, format!("{width} x {height} pixels are too many to decode"));
-    let mut data = vec![0; length.ok_or_else(too_large)?];
+    let mut data = vec![0; length.ok_or_else(|| too_large(image, width, height))?];
     let info = reader.next_frame(&mut data).map_err(damaged)?;
     reader.finish().map_err(damaged)?;
     data.truncate(info.buffer_size());
@@ -335,6 +342,15 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn an_image_of_many_pixels_is_refused_before_memory_is_asked_for() {
+        let mut bytes = COLOUR.to_vec();
+        let frame = bytes.windows(2).position(|pair| pair == [0xff, 0xc0]).unwrap();
+        bytes[frame + 5..frame + 9].copy_from_slice(&[0x7f, 0xff, 0x7f, 0xff]);
+        let error = rgb(&sniff(&bytes)).unwrap_err().to_string();
+        assert!(error.contains("32767 x 32767 pixels are too many"), "{error}");
     }
 
     #[test]

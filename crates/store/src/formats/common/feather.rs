@@ -25,7 +25,7 @@ pub(crate) struct Table {
 enum Column {
     Floats(Vec<f64>),
     Integers(Vec<i64>),
-    Texts(Vec<String>),
+    Texts { values: Vec<String>, bytes: usize },
 }
 
 impl Table {
@@ -99,7 +99,7 @@ impl Table {
     /// It holds something else.
     pub(crate) fn texts(&self, name: &str) -> Result<&[String], Error> {
         match self.column(name) {
-            Some(Column::Texts(values)) => Ok(values),
+            Some(Column::Texts { values, .. }) => Ok(values),
             _ => Err(self.wrong_kind(name, "text")),
         }
     }
@@ -159,7 +159,7 @@ fn empty_column(field: &Field<'_>) -> Parsed<Column> {
     match cell(field) {
         Some(Cell::Float(_)) => Ok(Column::Floats(Vec::new())),
         Some(Cell::Integer { .. }) => Ok(Column::Integers(Vec::new())),
-        Some(Cell::Text { .. }) => Ok(Column::Texts(Vec::new())),
+        Some(Cell::Text { .. }) => Ok(Column::Texts { values: Vec::new(), bytes: 0 }),
         _ => {
             Err(format!("column {name} is of the kind {:?}, which is not read", field.type_type()))
         }
@@ -320,28 +320,29 @@ fn append(
         (Column::Integers(values), Cell::Integer { bytes, signed }) => {
             values.extend(fixed(bytes)?.chunks_exact(bytes).map(|cell| integer(cell, signed)));
         }
-        (Column::Texts(values), Cell::Text { offset_bytes }) => {
+        (Column::Texts { values, bytes }, Cell::Text { offset_bytes }) => {
             let offsets = fetch(1, (rows + 1) * offset_bytes)?;
-            let text = fetch(2, MAX_TEXT_COLUMN_BYTES)?;
-            texts(&offsets, offset_bytes, &text, rows, values)?;
+            let text = fetch(2, MAX_TEXT_COLUMN_BYTES.saturating_sub(*bytes))?;
+            *bytes += texts(&offsets, offset_bytes, &text, rows, values)?;
         }
         _ => return Err(CUT_SHORT.to_owned()),
     }
     Ok(())
 }
 
-/// Most bytes of text in one column of one batch.
+/// Most bytes of text in one column, all batches together.
 const MAX_TEXT_COLUMN_BYTES: usize = 256 << 20;
 
+/// Appends a batch's cells; the number of their bytes.
 fn texts(
     offsets: &[u8],
     offset_bytes: usize,
     text: &[u8],
     rows: usize,
     values: &mut Vec<String>,
-) -> Parsed<()> {
+) -> Parsed<usize> {
     if rows == 0 {
-        return Ok(());
+        return Ok(0);
     }
     let at: Vec<i64> = offsets.chunks_exact(offset_bytes).map(|cell| integer(cell, true)).collect();
     let at = at.get(..rows + 1).ok_or(CUT_SHORT)?;
@@ -358,7 +359,7 @@ fn texts(
         let cell = std::str::from_utf8(cell).map_err(|_| "a cell is not UTF-8")?;
         values.push(cell.to_owned());
     }
-    Ok(())
+    Ok(total)
 }
 
 fn integer(cell: &[u8], signed: bool) -> i64 {

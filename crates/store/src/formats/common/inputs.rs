@@ -41,7 +41,7 @@ impl Inputs {
     /// As [`read_bounded`].
     pub(crate) fn bytes(&mut self, path: &Path, needed_by: &str) -> Result<Vec<u8>, Error> {
         let bytes = read_bounded(path, MAX_TEXT_BYTES, needed_by)?;
-        self.note(path, ContentHash(*blake3::hash(&bytes).as_bytes()));
+        self.note(path, crate::hash::of_bytes(&bytes));
         Ok(bytes)
     }
 
