@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use ommatidia_geometry::Timestamp;
 use ommatidia_scene::{Input, Provenance, Skipped, VectorSpace};
 
 use crate::formats::Drive;
@@ -36,10 +37,38 @@ pub fn import(
     out: &Path,
     mut advance: impl FnMut(usize),
 ) -> Result<Imported, Error> {
-    let mut clip = ClipWriter::create(out, drive.header())?;
+    let clip = ClipWriter::create(out, drive.header())?;
     let mut truth = TruthWriter::new(out);
-    let mut times = Vec::new();
-    let mut has_poses = false;
+    let written = match write(drive, clip, &mut truth, &mut advance) {
+        Ok(written) => written,
+        Err(cause) => {
+            truth.discard();
+            return Err(cause);
+        }
+    };
+    let Written { clip, times, has_poses } = written;
+    let duration_s = match (times.first(), times.last()) {
+        (Some(&first), Some(&last)) => (last - first).as_secs_f64(),
+        _ => 0.0,
+    };
+    let truth = truth.finish(drive.header(), &clip, times)?;
+    Ok(Imported { clip, duration_s, has_poses, truth, skipped: drive.skipped() })
+}
+
+/// A clip in its place.
+struct Written {
+    clip: ClipSummary,
+    times: Vec<Timestamp>,
+    has_poses: bool,
+}
+
+fn write(
+    drive: &mut dyn Drive,
+    mut clip: ClipWriter,
+    truth: &mut TruthWriter,
+    advance: &mut impl FnMut(usize),
+) -> Result<Written, Error> {
+    let (mut times, mut has_poses) = (Vec::new(), false);
     while let Some(mut frame) = drive.next_frame()? {
         has_poses |= !frame.poses.is_empty();
         let annotations = frame.truth.take();
@@ -50,13 +79,7 @@ pub fn import(
         times.push(frame.timestamp);
         advance(times.len());
     }
-    let duration_s = match (times.first(), times.last()) {
-        (Some(&first), Some(&last)) => (last - first).as_secs_f64(),
-        _ => 0.0,
-    };
-    let clip = clip.finish()?;
-    let truth = truth.finish(drive.header(), &clip, times)?;
-    Ok(Imported { clip, duration_s, has_poses, truth, skipped: drive.skipped() })
+    Ok(Written { clip: clip.finish()?, times, has_poses })
 }
 
 /// Writes annotations frame by frame; makes no directory before there is one.
@@ -122,13 +145,26 @@ impl TruthWriter {
         Ok(())
     }
 
+    /// Takes back the parts of an import that failed, and the directory if nothing else is in it.
+    fn discard(&self) {
+        let Some(labels) = &self.labels else { return };
+        for table in Table::ALL {
+            // What failed is reported; a part that stays is removed by the next import.
+            let _ = labels.remove_parts(table);
+        }
+        let _ = std::fs::remove_dir(&self.directory);
+    }
+
     fn finish(
         self,
         header: &ClipHeader,
         clip: &ClipSummary,
-        frames: Vec<ommatidia_geometry::Timestamp>,
+        frames: Vec<Timestamp>,
     ) -> Result<Option<PathBuf>, Error> {
         let Some(labels) = self.labels else { return Ok(None) };
+        for table in Table::ALL.into_iter().filter(|table| !self.written.contains(table)) {
+            labels.remove_table(table)?;
+        }
         let outputs =
             self.written.iter().map(|&table| labels.assemble(table)).collect::<Result<_, _>>()?;
         let identity = ClipIdentity { id: header.id.clone(), content_hash: clip.content_hash };
@@ -146,5 +182,70 @@ impl TruthWriter {
         });
         labels.finish(&manifest)?;
         Ok(Some(self.directory))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ommatidia_scene::{LaneGraph, Skipped};
+
+    use super::*;
+    use crate::{FrameData, testing};
+
+    /// Some frames with annotations, then the end or an error.
+    struct Annotated {
+        header: ClipHeader,
+        frames: std::vec::IntoIter<FrameData>,
+        fails: bool,
+    }
+
+    impl Annotated {
+        fn new(annotate: impl Fn(&mut VectorSpace), fails: bool) -> Self {
+            let (header, mut frames) = testing::drive(2);
+            for frame in &mut frames {
+                let mut space = VectorSpace { timestamp: frame.timestamp, ..Default::default() };
+                annotate(&mut space);
+                frame.truth = Some(space);
+            }
+            Self { header, frames: frames.into_iter(), fails }
+        }
+    }
+
+    impl Drive for Annotated {
+        fn header(&self) -> &ClipHeader {
+            &self.header
+        }
+
+        fn next_frame(&mut self) -> Result<Option<FrameData>, Error> {
+            let next = self.frames.next();
+            if next.is_none() && self.fails {
+                return Err(Error::source(Path::new("source"), "breaks off"));
+            }
+            Ok(next)
+        }
+
+        fn skipped(&self) -> Vec<Skipped> {
+            Vec::new()
+        }
+    }
+
+    #[test]
+    fn a_failed_import_leaves_nothing() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut drive = Annotated::new(|space| space.objects = Some(Vec::new()), true);
+        assert!(import(&mut drive, &directory.path().join("clip.mcap"), |_| ()).is_err());
+        assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn annotations_of_an_earlier_import_do_not_stay() {
+        let directory = tempfile::tempdir().unwrap();
+        let out = directory.path().join("clip.mcap");
+        let objects = |space: &mut VectorSpace| space.objects = Some(Vec::new());
+        let lanes = |space: &mut VectorSpace| space.lanes = Some(LaneGraph::default());
+        import(&mut Annotated::new(objects, false), &out, |_| ()).unwrap();
+        let truth = import(&mut Annotated::new(lanes, false), &out, |_| ()).unwrap().truth.unwrap();
+        let labels = crate::Labels::open(&truth).unwrap();
+        assert!(labels.has(Table::Lanes) && !labels.has(Table::Objects));
     }
 }

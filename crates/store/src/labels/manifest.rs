@@ -126,6 +126,7 @@ impl Manifest {
         if manifest.frames.windows(2).any(|pair| pair[0] >= pair[1]) {
             return Err(wrong("its frames do not ascend in time; run omma label again".to_owned()));
         }
+        manifest.rig.check().map_err(|cause| wrong(format!("{cause}; run omma label again")))?;
         Ok(manifest)
     }
 

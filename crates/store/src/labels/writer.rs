@@ -94,6 +94,14 @@ impl LabelsWriter {
         Ok(())
     }
 
+    /// Removes a whole table that an earlier run wrote and this one does not.
+    ///
+    /// # Errors
+    /// [`Error::Write`].
+    pub fn remove_table(&self, table: Table) -> Result<(), Error> {
+        remove(&self.directory.join(table.file_name()), |path| fs::remove_file(path))
+    }
+
     /// Opens a whole table for reading.
     ///
     /// # Errors
