@@ -63,10 +63,10 @@ fn is_clip(path: &Path) -> bool {
     path.extension().is_some_and(|extension| extension == "mcap")
 }
 
-/// Opens labels; a directory that holds the labels of just one clip will do.
 fn open_labels(path: &Path) -> Result<Labels, Failure> {
     Ok(Labels::open(path)?)
 }
+
 /// What labels are measured against.
 enum Truth {
     Clip(Box<ClipReader>),
@@ -125,7 +125,7 @@ impl Measured {
             "lidar_hit_rate",
             "free_violation_rate",
             "iou",
-            "height_mae_m",
+            "mae_m",
             "drivable_iou",
         ];
         let mut rows = Vec::new();
@@ -153,12 +153,15 @@ pub(crate) fn against_clip(labels: &Path, clip: &Path) -> Result<Measured, Failu
     Ok(measured)
 }
 
-/// Measures labels against exact ones; occupancy also against the clip's lidar.
+/// Measures labels against exact ones, and against what their clip holds.
 pub(crate) fn against_truth(labels: &Path, clip: &Path, truth: &Path) -> Result<Measured, Failure> {
     let mut measured = against_clip(labels, clip)?;
     let (opened, truth) = (open_labels(labels)?, open_labels(truth)?);
     if let Some(depth) = optional(depth::against_labels(&opened, &truth))? {
         measured.depth = Some(depth);
+    }
+    if let Some(occupancy) = optional(occupancy::against_labels(&opened, &truth))? {
+        measured.occupancy = Some(occupancy);
     }
     if let Some(surface) = optional(surface::against_labels(&opened, &truth))? {
         measured.surface = Some(surface);

@@ -94,7 +94,7 @@ fn returns_in_ego(
     Ok(returns)
 }
 
-/// Voxels against voxels, over what the truth observed; labels on another grid are looked up at the
+/// Voxels against voxels, over what both observed; labels on another grid are looked up at the
 /// centres of the truth's voxels.
 pub(super) fn against_labels(labels: &Labels, truth: &Labels) -> Result<Value, Failure> {
     let (mut counts, mut rays) = (OccupancyCounts::default(), RayCounts::default());
