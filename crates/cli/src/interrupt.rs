@@ -1,13 +1,31 @@
-//! Ctrl-C and termination stop a run between two frames; what is done is kept. And the CPU time used.
+//! Ctrl-C and termination stop labelling between two frames; what is done is kept. Anything else ends at
+//! once, and its writers leave the old files. And the CPU time used.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
 static ASKED: AtomicBool = AtomicBool::new(false);
+static RESUMABLE: AtomicBool = AtomicBool::new(false);
 
-/// From now on the first signal asks to stop; a second one ends the process at once.
+/// While there is one, work is under way that looks at [`asked`] and keeps what is done.
+pub(crate) struct Resumable(());
+
+impl Resumable {
+    pub(crate) fn begin() -> Self {
+        RESUMABLE.store(true, Ordering::SeqCst);
+        Self(())
+    }
+}
+
+impl Drop for Resumable {
+    fn drop(&mut self) {
+        RESUMABLE.store(false, Ordering::SeqCst);
+    }
+}
+
+/// From now on a signal ends the process at once; during [`Resumable`] work the first one asks to stop.
 pub(crate) fn listen() {
     let handler = || {
-        if ASKED.swap(true, Ordering::SeqCst) {
+        if !RESUMABLE.load(Ordering::SeqCst) || ASKED.swap(true, Ordering::SeqCst) {
             std::process::exit(i32::from(crate::failure::EXIT_INTERRUPTED));
         }
         eprintln!("stopping after the frame in hand; again to stop at once");

@@ -40,8 +40,12 @@ pub(crate) fn print(
     } else {
         human()
     };
-    let mut stdout = std::io::stdout().lock();
-    match writeln!(stdout, "{}", text.trim_end()) {
+    print_text(text.trim_end())
+}
+
+/// Prints text and a final newline.
+pub(crate) fn print_text(text: &str) -> Result<ExitCode, Failure> {
+    match writeln!(std::io::stdout().lock(), "{text}") {
         // A closed pipe (`omma info … | head -1`) is the reader's choice.
         Err(cause) if cause.kind() != std::io::ErrorKind::BrokenPipe => {
             Err(Failure::Environment(miette::miette!("cannot write to standard output: {cause}")))
@@ -64,7 +68,9 @@ pub(crate) fn fail(failure: &Failure, json: bool) -> ExitCode {
         }
     };
     if json {
-        println!("{}", json!({ "error": text, "exit_code": failure.exit_code() }));
+        let result = json!({ "error": text, "exit_code": failure.exit_code() });
+        // Nobody may be listening; the exit code still says it.
+        let _ = writeln!(std::io::stdout(), "{result}");
     }
     ExitCode::from(failure.exit_code())
 }

@@ -25,7 +25,7 @@ pub(crate) fn bar(common: &Common, what: &str, total: Option<u64>) -> ProgressBa
 
 fn style(rest: &str) -> ProgressStyle {
     ProgressStyle::with_template(&format!("{{prefix}} {rest}"))
-        .expect("the template is constant and tested")
+        .expect("the template is a constant that every bar uses")
 }
 
 /// Shows the labeller's stages as bars and keeps each one's wall time.
@@ -33,11 +33,17 @@ pub(crate) struct StageBars<'a> {
     common: &'a Common,
     running: Mutex<Option<(ProgressBar, Instant)>>,
     seconds: Mutex<Vec<(String, f64)>>,
+    _resumable: interrupt::Resumable,
 }
 
 impl<'a> StageBars<'a> {
     pub(crate) fn new(common: &'a Common) -> Self {
-        Self { common, running: Mutex::default(), seconds: Mutex::default() }
+        Self {
+            common,
+            running: Mutex::default(),
+            seconds: Mutex::default(),
+            _resumable: interrupt::Resumable::begin(),
+        }
     }
 
     /// Wall time of a stage that ran, seconds. Stages of one walk share its time equally.

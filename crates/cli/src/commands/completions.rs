@@ -7,6 +7,7 @@ use clap_complete::Shell;
 
 use crate::args::Arguments;
 use crate::failure::Failure;
+use crate::output;
 
 /// Print a completion script for a shell
 #[derive(Debug, Args)]
@@ -16,11 +17,7 @@ pub(crate) struct CompletionsArguments {
 }
 
 pub(crate) fn run(arguments: &CompletionsArguments) -> Result<ExitCode, Failure> {
-    clap_complete::generate(
-        arguments.shell,
-        &mut Arguments::command(),
-        "omma",
-        &mut std::io::stdout(),
-    );
-    Ok(ExitCode::SUCCESS)
+    let mut script = Vec::new();
+    clap_complete::generate(arguments.shell, &mut Arguments::command(), "omma", &mut script);
+    output::print_text(String::from_utf8_lossy(&script).trim_end())
 }

@@ -18,7 +18,7 @@ use crate::output;
 pub(crate) struct TraceArguments {
     /// A labels directory or a clip
     path: PathBuf,
-    /// Clip that the labels should have been made from; its content is compared
+    /// Clip that the labels should have been made from, if it is not where it was then; its content is compared
     #[arg(long, value_name = "CLIP.mcap")]
     clip: Option<PathBuf>,
 }
@@ -45,6 +45,11 @@ pub(crate) fn run(arguments: &TraceArguments, common: &Common) -> Result<ExitCod
                 )));
             }
             steps.push(clip_step(clip, &reader));
+        } else if let Some(clip) = super::label::noted_clip(&arguments.path)
+            && let Ok(reader) = ClipReader::open(&clip)
+            && reader.content_hash() == manifest.clip.content_hash
+        {
+            steps.push(clip_step(&clip, &reader));
         }
     } else {
         steps.push(clip_step(&arguments.path, &ClipReader::open(&arguments.path)?));

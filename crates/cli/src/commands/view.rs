@@ -37,7 +37,10 @@ pub(crate) fn run(arguments: &ViewArguments, common: &Common) -> Result<ExitCode
         &save,
         &mut progress,
     );
-    let summary = summary.map_err(Failure::input)?;
+    let summary = summary.map_err(|error| match error {
+        ommatidia_view_rerun::Error::Store(error) => error.into(),
+        other => Failure::Environment(miette::miette!("{other}")),
+    })?;
     bar.finish_and_clear();
     let result = serde_json::json!({
         "recording": save, "frames": summary.frames, "images": summary.images, "clouds": summary.clouds,
