@@ -78,7 +78,7 @@ fn layers(root: &Path) -> Result<Vec<String>, String> {
             violations.push(format!("crate {name} has no layer in xtask/src/tidy.rs"));
             continue;
         };
-        if !map.contains(&format!("crates/{name}")) {
+        if !map.contains(&format!("`crates/{name}`")) {
             violations.push(format!("crate {name} is not in ARCHITECTURE.md"));
         }
         let upward = needs.iter().filter(|need| layer(need).is_none_or(|other| other >= own));
