@@ -34,6 +34,8 @@ const PIXEL: u32 = 256;
 const STRIP_PX: usize = 64;
 /// Samples across a voxel's side: a surface seen at a grazing angle covers few rows of it.
 const SAMPLES_PER_VOXEL: f32 = 6.0;
+/// Pixels from one sample to the next, at most: a sample's share of confidence then fits in 32 bits.
+const MAX_STEP_PX: f32 = 64.0;
 /// Most samples along a ray's spread.
 const MAX_SPREAD: usize = 24;
 /// Share of a voxel's pixels that must end in it to count as certain: a road 20 m ahead of a camera 1.6 m
@@ -124,7 +126,8 @@ impl<'a> CameraSweep<'a> {
                     left_out.far += u64::from(z > 0.0);
                     continue;
                 }
-                let step = (focal * voxel_m / (z * SAMPLES_PER_VOXEL)).max(1.0) as u32;
+                let step =
+                    (focal * voxel_m / (z * SAMPLES_PER_VOXEL)).clamp(1.0, MAX_STEP_PX) as u32;
                 let step = 1usize << step.ilog2();
                 if (x | y) & (step - 1) == 0 {
                     self.splat_pixel(&mut ends, &mut left_out, [x, y], step);

@@ -120,13 +120,15 @@ impl OccupancyConfig {
         let evidence = "it must be above 0 and at most 10";
         positive("hit_log_odds", self.hit_log_odds, 10.0, evidence)?;
         positive("miss_log_odds", self.miss_log_odds, 10.0, evidence)?;
-        positive("occupied_log_odds", self.occupied_log_odds, 100.0, evidence)?;
-        positive("free_log_odds", self.free_log_odds, 100.0, evidence)?;
+        let sum = "it must be above 0 and at most 100";
+        positive("occupied_log_odds", self.occupied_log_odds, 100.0, sum)?;
+        positive("free_log_odds", self.free_log_odds, 100.0, sum)?;
         positive("margin_sigmas", self.margin_sigmas, 10.0, evidence)?;
         positive("spread_sigmas", self.spread_sigmas, 5.0, "it must be above 0 and at most 5")?;
         positive("min_confidence", self.min_confidence, 1.0, "it must be above 0 and at most 1")?;
-        positive("moving.max_speed_m_s", self.moving.max_speed_m_s, 1e3, evidence)?;
-        positive("moving.against_log_odds", self.moving.against_log_odds, 100.0, evidence)?;
+        let speed = "it must be above 0 and at most 1000 m/s";
+        positive("moving.max_speed_m_s", self.moving.max_speed_m_s, 1e3, speed)?;
+        positive("moving.against_log_odds", self.moving.against_log_odds, 100.0, sum)?;
         positive("moving.min_hit_log_odds", self.moving.min_hit_log_odds, 10.0, evidence)
     }
 }

@@ -174,7 +174,7 @@ fn smooth(plan: &Plan, ground: &mut Ground) {
     }
 }
 
-/// Closes holes from their rims inwards; a column needs three known neighbours.
+/// Closes holes from their rims inwards; a column needs four known neighbours.
 fn fill(plan: &Plan, ground: &mut Ground, config: &SurfaceConfig) {
     let rounds = (0.5 * config.max_gap_m / plan.cell_m).ceil() as usize;
     for _ in 0..rounds {
