@@ -1,8 +1,10 @@
 //! Depth maps and sweeps into a moving map; occupancy and surface out of it.
 
+use std::collections::BTreeMap;
+
 use nalgebra::Point3;
 use ommatidia_geometry::{Duration, Ego, Pose, World};
-use ommatidia_scene::{CameraSensor, Rig, Trajectory};
+use ommatidia_scene::{CameraSensor, Rig, Skipped, Trajectory};
 use ommatidia_store::labels::{DepthRow, SurfaceRow, Table, TableReader, VoxelsRow};
 use serde_json::json;
 
@@ -139,26 +141,33 @@ impl<'a> Walk<'a> {
         }
         let mut map = OccupancyMap::new(self.context.config.occupancy)?;
         let mut integrated = frames.start.saturating_sub(MARGIN_FRAMES);
+        let mut skipped = BTreeMap::new();
         for frame in frames {
             let ahead = (frame + MARGIN_FRAMES + 1).min(self.context.frames());
             for next in integrated..ahead {
-                self.integrate(&mut map, next)?;
+                skipped.insert(next, self.integrate(&mut map, next)?);
             }
             integrated = ahead.max(integrated);
-            self.emit(&mut map, frame, outputs)?;
+            let skipped = skipped.remove(&frame).unwrap_or_default();
+            self.emit(&mut map, (frame, skipped), outputs)?;
             self.context.advance(frame + 1)?;
         }
         Ok(())
     }
 
-    fn integrate(&self, map: &mut OccupancyMap, frame: usize) -> Result<(), Error> {
+    /// Adds what was seen at a frame; what of it was left out.
+    fn integrate(&self, map: &mut OccupancyMap, frame: usize) -> Result<Vec<Skipped>, Error> {
         let clip = self.context.reader.clip();
         let clip_frame = &clip.frames[frame];
+        let mut unplaced = Vec::new();
         for row in self.depth.at(clip_frame.timestamp)? {
             let Some(index) = clip.rig.camera_index(&row.camera) else { continue };
             let taken =
                 clip_frame.images[index].map_or(clip_frame.timestamp, |image| image.timestamp);
-            let Some(world_from_ego) = self.trajectory.near(taken, REACH) else { continue };
+            let Some(world_from_ego) = self.trajectory.near(taken, REACH) else {
+                unplaced.push(outside_trajectory("depth map"));
+                continue;
+            };
             let depth = row.map().map_err(|reason| Error::Checkpoint { stage: "depth", reason })?;
             let eye = &self.eyes[index];
             map.integrate(&PosedDepth {
@@ -169,12 +178,11 @@ impl<'a> Walk<'a> {
                 noise: eye.noise,
             });
         }
-        if !self.context.config.use_lidar {
-            return Ok(());
-        }
-        for (cloud, lidar) in clip_frame.clouds.iter().zip(&clip.rig.lidars) {
+        let clouds = if self.context.config.use_lidar { clip_frame.clouds.as_slice() } else { &[] };
+        for (cloud, lidar) in clouds.iter().zip(&clip.rig.lidars) {
             let Some(cloud) = cloud else { continue };
             let Some(world_from_ego) = self.trajectory.near(cloud.timestamp, REACH) else {
+                unplaced.push(outside_trajectory("lidar sweep"));
                 continue;
             };
             let points = self.context.reader.cloud(cloud)?;
@@ -184,13 +192,14 @@ impl<'a> Walk<'a> {
                 &points,
             );
         }
-        Ok(())
+        unplaced.extend(map.take_skipped());
+        Ok(unplaced)
     }
 
     fn emit(
         &self,
         map: &mut OccupancyMap,
-        frame: usize,
+        (frame, skipped): (usize, Vec<Skipped>),
         outputs: &mut [Output],
     ) -> Result<(), Error> {
         let frames = &self.context.reader.clip().frames;
@@ -201,9 +210,10 @@ impl<'a> Walk<'a> {
         let since = frames[frame.saturating_sub(MARGIN_FRAMES)].timestamp;
         map.forget(&Point3::from(world_from_ego.translation), self.radius_m, since);
         for output in outputs.iter().filter(|output| !output.has(frame)) {
+            let noted = (frame, skipped.clone());
             match output.stage.table {
-                Table::Voxels => self.emit_voxels(map, frame, &world_from_ego, output)?,
-                _ => self.emit_surface(map, frame, &world_from_ego, output)?,
+                Table::Voxels => self.emit_voxels(map, noted, &world_from_ego, output)?,
+                _ => self.emit_surface(map, noted, &world_from_ego, output)?,
             }
         }
         Ok(())
@@ -212,7 +222,7 @@ impl<'a> Walk<'a> {
     fn emit_voxels(
         &self,
         map: &OccupancyMap,
-        frame: usize,
+        (frame, skipped): (usize, Vec<Skipped>),
         world_from_ego: &Pose<World, Ego>,
         output: &Output,
     ) -> Result<(), Error> {
@@ -220,14 +230,14 @@ impl<'a> Walk<'a> {
         let occupancy = map.extract(timestamp, world_from_ego, &self.context.config.grid);
         let observed = occupancy.observed.count();
         let confidence = Some(observed as f64 / occupancy.grid.len().max(1) as f64);
-        output.log.write(frame, &FrameNote { confidence, skipped: Vec::new() })?;
+        output.log.write(frame, &FrameNote { confidence, skipped })?;
         Ok(self.context.labels.write_part(frame as u32, &[VoxelsRow { timestamp, occupancy }])?)
     }
 
     fn emit_surface(
         &self,
         map: &OccupancyMap,
-        frame: usize,
+        (frame, skipped): (usize, Vec<Skipped>),
         world_from_ego: &Pose<World, Ego>,
         output: &Output,
     ) -> Result<(), Error> {
@@ -239,9 +249,14 @@ impl<'a> Walk<'a> {
             surface.confidence.iter().filter(|c| **c > 0).map(|&c| u64::from(c)).collect();
         let confidence = (!seen.is_empty())
             .then(|| seen.iter().sum::<u64>() as f64 / (255.0 * seen.len() as f64));
-        output.log.write(frame, &FrameNote { confidence, skipped: Vec::new() })?;
+        output.log.write(frame, &FrameNote { confidence, skipped })?;
         Ok(self.context.labels.write_part(frame as u32, &[SurfaceRow { timestamp, surface }])?)
     }
+}
+
+fn outside_trajectory(what: &str) -> Skipped {
+    let why = "taken more than 0.2 s before or after the trajectory";
+    Skipped { what: what.to_owned(), why: why.to_owned(), count: 1 }
 }
 
 /// Standard deviation of a disparity that the matcher is confident of, pixels.

@@ -198,19 +198,16 @@ impl OccupancyMap {
         self.store.heap_bytes() + sweeps
     }
 
-    /// What was not used, and why.
-    pub fn skipped(&self) -> Vec<Skipped> {
+    /// What was not used since the last call, and why.
+    pub fn take_skipped(&mut self) -> Vec<Skipped> {
+        let left_out = std::mem::take(&mut self.left_out);
         let skipped =
             |what: &str, why: &str, count| Skipped { what: what.into(), why: why.into(), count };
         let all = [
-            skipped(
-                "lidar return",
-                "nearer or farther than the map's range",
-                self.left_out.returns,
-            ),
-            skipped("depth pixel", "nearer or farther than the map's range", self.left_out.far),
-            skipped("depth pixel", "confidence too low to mark or carve", self.left_out.doubtful),
-            skipped("depth pixel", "its neighbours do not agree", self.left_out.flying),
+            skipped("lidar return", "nearer or farther than the map's range", left_out.returns),
+            skipped("depth pixel", "nearer or farther than the map's range", left_out.far),
+            skipped("depth pixel", "confidence too low to mark or carve", left_out.doubtful),
+            skipped("depth pixel", "its neighbours do not agree", left_out.flying),
         ];
         all.into_iter().filter(|skipped| skipped.count > 0).collect()
     }

@@ -220,7 +220,7 @@ fn filled_depth_neither_marks_nor_carves() {
     map.integrate(&PosedDepth { timestamp, world_from_camera, rays: &rays, depth: &depth, noise });
     let occupancy = map.extract(timestamp, &world_from_ego(0.0), &grid());
     assert_eq!(occupancy.observed.count(), 0);
-    assert!(map.skipped().iter().any(|s| s.why.contains("confidence") && s.count > 1000));
+    assert!(map.take_skipped().iter().any(|s| s.why.contains("confidence") && s.count > 1000));
 }
 
 #[test]
@@ -254,7 +254,7 @@ fn lidar_marks_ends_and_carves_between() {
     ] {
         assert_eq!(state(&occupancy, p_in_ego), expected, "{p_in_ego:?}");
     }
-    let skipped: u64 = map.skipped().iter().map(|s| s.count).sum();
+    let skipped: u64 = map.take_skipped().iter().map(|s| s.count).sum();
     let within = cloud.xyz_m.iter().filter(|p| Vector3::from(**p).norm() <= 50.0).count();
     assert_eq!(skipped, (cloud.len() - within) as u64);
 }
