@@ -181,6 +181,7 @@ impl TruthWriter {
             outputs,
         });
         labels.finish(&manifest)?;
+        self.written.iter().try_for_each(|&table| labels.remove_parts(table))?;
         Ok(Some(self.directory))
     }
 }

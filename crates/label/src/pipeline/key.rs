@@ -17,6 +17,7 @@ pub(super) fn all(clip: ContentHash, config: &LabelConfig) -> BTreeMap<&'static 
             stage.needs.iter().map(|need| (*need, keys[need])).collect();
         let text = json!({
             "clip": clip,
+            "code": env!("CARGO_PKG_VERSION"),
             "stage": stage.name,
             "version": stage.version,
             "config": (stage.config)(config),

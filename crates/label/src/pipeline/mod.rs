@@ -1,9 +1,10 @@
 //! From a clip on disk to labels on disk: passes over the clip in order, cached by content, resumed after
 //! a kill.
 //!
-//! A stage's key is the hash of the clip's content, the stage's version and configuration, and the keys of
-//! the stages it needs. A stage whose key stands in the manifest is not run again. While a stage runs, each
-//! frame's result lies in a part of its own; a killed run finds them and goes on behind the last.
+//! A stage's key is the hash of the clip's content, the program's and the stage's version, the stage's
+//! configuration, and the keys of the stages it needs. A stage whose key stands in the manifest is not run
+//! again. While a stage runs, each frame's result lies in a part of its own; a killed run finds them and
+//! goes on behind the last. The parts are removed once the manifest vouches for the table made of them.
 
 mod config;
 mod images;
@@ -57,7 +58,7 @@ pub fn stage_names() -> Vec<&'static str> {
 /// labels end up with the same bytes.
 ///
 /// # Errors
-/// [`Error::UnknownStage`]; [`Error::Interrupted`] if the observer says so; whatever a stage cannot cope
+/// [`Error::UnknownStage`]; [`Error::Config`]; [`Error::Interrupted`] if the observer says so; whatever a stage cannot cope
 /// with; [`Error::Store`] where the clip cannot be read or the labels not written.
 pub fn label(
     reader: &ClipReader,
@@ -65,25 +66,32 @@ pub fn label(
     options: &LabelOptions,
     observer: &dyn Observer,
 ) -> Result<Vec<StageReport>, Error> {
+    options.config.check()?;
     let wanted = with_needs(&options.stages)?;
     let keys = key::all(reader.content_hash(), &options.config);
     let labels = LabelsWriter::open(directory)?;
     let mut manifest = manifest::current(reader, directory, &options.config)?;
     let mut ran = Vec::new();
     for pass in PASSES {
-        let is_missing = |stage: &&StageSpec| {
-            wanted.contains(stage.name)
-                && !manifest::holds(&manifest, directory, stage, keys[stage.name])
-        };
-        let missing: Vec<&StageSpec> = pass.stages().iter().filter(is_missing).collect();
+        let holds =
+            |stage: &&StageSpec| manifest::holds(&manifest, directory, stage, keys[stage.name]);
+        let (held, mut missing): (Vec<&StageSpec>, Vec<&StageSpec>) =
+            pass.stages().iter().partition(holds);
+        // A kill behind the manifest leaves the parts of what it vouches for.
+        scratch::clear(&labels, &held)?;
+        missing.retain(|stage| wanted.contains(stage.name));
         if missing.is_empty() {
             continue;
         }
         for stage in &missing {
             scratch::claim(&labels, stage, keys[stage.name])?;
         }
-        let trajectory =
-            Labels::open(directory).ok().map(|labels| labels.trajectory()).transpose()?.flatten();
+        // A pass that needs no trajectory is about to make it, whatever lies there of it.
+        let trajectory = if missing.iter().any(|stage| !stage.needs.is_empty()) {
+            Labels::open(directory)?.trajectory()?
+        } else {
+            None
+        };
         let context =
             Context { reader, labels: &labels, config: &options.config, trajectory, observer };
         let names: Vec<&'static str> = missing.iter().map(|stage| stage.name).collect();

@@ -111,11 +111,12 @@ impl LabelsWriter {
     }
 
     /// Joins the parts of a table, in the order of their numbers, and puts the result in the table's
-    /// place; then removes the parts. Without parts the table is empty. The same parts give the same bytes.
+    /// place. Without parts the table is empty. The same parts give the same bytes. The parts stay, so that
+    /// a run killed before its manifest is written need not make them again: then [`Self::remove_parts`].
     ///
     /// # Errors
     /// [`Error::Read`]; [`Error::Labels`] if a part is damaged or overlaps another in time;
-    /// [`Error::Write`], [`Error::DiskFull`]. The table and the parts are then as they were.
+    /// [`Error::Write`], [`Error::DiskFull`]. The table is then as it was.
     pub fn assemble(&self, table: Table) -> Result<TableRecord, Error> {
         let numbers = self.parts(table)?;
         let parts: Vec<PathBuf> = numbers.iter().map(|&number| self.part(table, number)).collect();
@@ -129,7 +130,6 @@ impl LabelsWriter {
             Table::Depth => concatenate::<DepthRow>(&parts, &target),
             Table::Semantics => concatenate::<SemanticsRow>(&parts, &target),
         }?;
-        self.remove_parts(table)?;
         Ok(TableRecord { table, blake3, bytes })
     }
 
