@@ -2,7 +2,8 @@
 //!
 //! A kernel's body is written once and compiled for each instruction set: plain loops by
 //! [`multiversion!`], explicit vectors as a [`Kernel`] over an [`Isa`]. All versions do the same
-//! integer arithmetic, so their results are identical.
+//! arithmetic in the same order (the compiler neither reorders nor fuses operations on floating-point
+//! numbers), so their results are identical.
 
 mod isa;
 mod portable;

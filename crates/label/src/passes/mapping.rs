@@ -264,7 +264,11 @@ const DISPARITY_SIGMA_PX: f64 = 0.5;
 /// Baseline that motion gives a camera without a partner, metres: some frames of slow driving.
 const MOTION_BASELINE_M: f64 = 0.5;
 
-/// Of a camera's depth: by the baseline to the nearest camera that looks the same way.
+/// Baselines of at least this share of the longest make a pair, as the depth stage chooses them.
+const SIMILAR_BASELINE: f64 = 0.5;
+
+/// Of a camera's depth: by the shortest baseline that a pair with a camera that looks the same way would
+/// have.
 fn noise(rig: &Rig, camera: usize) -> DepthNoise {
     let this = &rig.cameras[camera];
     let baseline_m = |other: &CameraSensor| {
@@ -272,13 +276,14 @@ fn noise(rig: &Rig, camera: usize) -> DepthNoise {
         (this_from_other.rotation.angle() < 0.2).then(|| this_from_other.translation.norm())
     };
     let others = rig.cameras.iter().enumerate().filter(|(index, _)| *index != camera);
-    let nearest = others
-        .filter_map(|(_, other)| baseline_m(other))
-        .filter(|m| *m > 0.05)
-        .min_by(f64::total_cmp);
+    let baselines: Vec<f64> =
+        others.filter_map(|(_, other)| baseline_m(other)).filter(|m| *m > 0.05).collect();
+    let longest = baselines.iter().copied().fold(0.0, f64::max);
+    let shortest =
+        baselines.into_iter().filter(|m| *m >= SIMILAR_BASELINE * longest).min_by(f64::total_cmp);
     DepthNoise::disparity(
         this.intrinsics.focal_px().0,
-        nearest.unwrap_or(MOTION_BASELINE_M),
+        shortest.unwrap_or(MOTION_BASELINE_M),
         DISPARITY_SIGMA_PX,
     )
 }
