@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use ommatidia_geometry::Timestamp;
 use ommatidia_label::stages::odometry::{Odometry, OdometryConfig, OdometryInput, OdometryResult};
-use ommatidia_metrics::trajectory::{TrajectoryProtocol, evaluate};
+use ommatidia_metrics::trajectory::{Alignment, TrajectoryProtocol, evaluate};
 use ommatidia_scene::{GrayImage, PoseSample, Trajectory};
 use ommatidia_store::formats::{Drive, ImportOptions, find};
 use ommatidia_store::image;
@@ -146,5 +146,9 @@ fn compare(truth: &Trajectory, result: &OdometryResult) -> Result<(), Box<dyn Er
         );
     }
     println!("{report:#?}");
+    let protocol =
+        TrajectoryProtocol { alignment: Alignment::Se3, ..TrajectoryProtocol::default() };
+    let aligned = evaluate(&matched, &estimate, &protocol)?;
+    println!("aligned rigidly: ATE {:.4} m", aligned.ate_rmse_m);
     Ok(())
 }

@@ -86,6 +86,8 @@ impl Adjuster<'_> {
         held: usize,
         tracks: &[&mut Track],
     ) -> (BundleProblem, Vec<Link>, Vec<Option<usize>>) {
+        // Given poses fix the world better than the first of them alone.
+        let held = if range.start == 0 && self.has_given_poses() { 0 } else { held };
         let mut problem = BundleProblem::default();
         for (slot, keyframe) in keyframes[range.clone()].iter().enumerate() {
             let world_from_ego = keyframe.world_from_ego;
@@ -162,7 +164,7 @@ impl Adjuster<'_> {
                 problem.relative_priors.push(RelativePrior { from, to, from_from_to, information });
             }
         }
-        if !matches!(self.prior, Some(PoseSource::Dataset | PoseSource::Simulation)) {
+        if !self.has_given_poses() {
             return;
         }
         let information = information(given.dataset_position_m, given.dataset_rotation_rad);
@@ -172,6 +174,10 @@ impl Adjuster<'_> {
                 problem.absolute_priors.push(AbsolutePrior { pose, world_from_ego, information });
             }
         }
+    }
+
+    fn has_given_poses(&self) -> bool {
+        matches!(self.prior, Some(PoseSource::Dataset | PoseSource::Simulation))
     }
 
     fn drop_outliers(&self, problem: &BundleProblem, links: &[Link], tracks: &mut [&mut Track]) {
