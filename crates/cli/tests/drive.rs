@@ -1,0 +1,129 @@
+//! A rendered drive all the way: what comes out, that it repeats, and that it survives kills.
+
+mod common;
+
+use std::fs;
+use std::time::Duration;
+
+use common::{demo, json, omma, run, text, tree};
+use serde_json::Value;
+
+#[test]
+fn the_demonstration_measures_up() {
+    let result: Value =
+        serde_json::from_slice(&fs::read(demo().join("result.json")).unwrap()).unwrap();
+    let metric = |kind: &str, key: &str| {
+        result["metrics"][kind][key].as_f64().unwrap_or_else(|| panic!("{kind}.{key} in {result}"))
+    };
+    assert!(metric("trajectory", "ate_rmse_m") < 0.1);
+    assert!(metric("depth", "d1") < 0.1);
+    assert!(metric("depth", "density") > 0.8);
+    assert!(metric("occupancy", "lidar_hit_rate") > 0.85);
+    assert!(metric("occupancy", "free_violation_rate") < 0.02);
+    let page = fs::read_to_string(demo().join("report.html")).unwrap();
+    assert!(page.contains("street-1") && page.contains("</html>"));
+}
+
+#[test]
+fn labels_repeat_on_any_number_of_threads_and_are_not_made_twice() {
+    let folder = tempfile::tempdir().unwrap();
+    let clip = demo().join("drive.mcap");
+    let label = |out: &str, threads: &str| {
+        let out = folder.path().join(out);
+        let arguments = [
+            "label",
+            text(&clip),
+            "--out",
+            text(&out),
+            "--ignore-poses",
+            "--ignore-lidar",
+            "--threads",
+            threads,
+        ];
+        (json(&arguments), tree(&out))
+    };
+    let (first, one) = label("one", "1");
+    let (_, two) = label("two", "2");
+    assert!(one == two, "labels differ between one and two threads");
+    let cached = |result: &Value| {
+        let stages = result["clips"][0]["stages"].as_array().unwrap().clone();
+        stages.iter().map(|stage| stage["cached"].as_bool().unwrap()).collect::<Vec<_>>()
+    };
+    assert_eq!(cached(&first), [false; 4]);
+    let (again, same) = label("one", "2");
+    assert_eq!(cached(&again), [true; 4]);
+    assert!(one == same, "a second run changed something");
+}
+
+#[test]
+fn a_killed_run_ends_with_the_same_bytes() {
+    let folder = tempfile::tempdir().unwrap();
+    let clip = demo().join("drive.mcap");
+    let out = folder.path().join("labels");
+    let arguments = ["label", text(&clip), "--out", text(&out), "--ignore-poses", "--quiet"];
+    assert!(run(&arguments).status.success());
+    let expected = tree(&out);
+    fs::remove_dir_all(&out).unwrap();
+    let mut struck = 0;
+    for attempt in 1..=200u64 {
+        let mut child = omma(&arguments).spawn().unwrap();
+        // Not to wait for anything: the moment of the kill is what varies.
+        std::thread::sleep(Duration::from_millis(40 + attempt * 67 % 400));
+        if child.try_wait().unwrap().is_some() {
+            break;
+        }
+        child.kill().unwrap();
+        child.wait().unwrap();
+        struck += 1;
+    }
+    assert!(run(&arguments).status.success());
+    assert!(struck > 0, "no run was killed");
+    assert!(tree(&out) == expected, "after {struck} kills something differs");
+}
+
+#[test]
+fn info_and_trace_lead_back_to_the_clip() {
+    let (clip, labels) = (demo().join("drive.mcap"), demo().join("drive"));
+    let of_clip = json(&["info", text(&clip), "--verify"]);
+    assert_eq!(of_clip["kind"], "clip");
+    assert_eq!(of_clip["frames"], 12);
+    let of_labels = json(&["info", text(&labels), "--verify"]);
+    assert_eq!(of_labels["clip"]["content_hash"], of_clip["content_hash"]);
+    let trace = json(&["trace", text(&labels), "--clip", text(&clip)]);
+    assert_eq!(trace["trace"][0]["made_from"]["content_hash"], of_clip["content_hash"]);
+    assert_eq!(trace["trace"][1]["id"], "street-1");
+}
+
+#[test]
+fn eval_prints_the_keys_that_scripts_rely_on() {
+    let (clip, labels, truth) =
+        (demo().join("drive.mcap"), demo().join("drive"), demo().join("drive.truth"));
+    let eval = |kind: &str, truth: &std::path::Path| {
+        json(&["eval", kind, "--labels", text(&labels), "--truth", text(truth)])
+    };
+    let check = |result: &Value, keys: &[&str]| {
+        for key in keys {
+            assert!(result.get(key).is_some(), "{key} in {result}");
+        }
+    };
+    check(
+        &eval("trajectory", &clip),
+        &[
+            "ate_rmse_m",
+            "ate_max_m",
+            "rpe_trans_m",
+            "rpe_rot_deg",
+            "path_m",
+            "end_drift_percent",
+            "aligned",
+        ],
+    );
+    let depth = [
+        "abs_rel", "sq_rel", "rmse", "rmse_log", "delta1", "delta2", "delta3", "d1", "d1_all",
+        "density", "points",
+    ];
+    check(&eval("depth", &clip), &depth);
+    check(&eval("depth", &truth), &depth);
+    check(&eval("occupancy", &clip), &["lidar_hit_rate", "free_violation_rate", "observed_voxels"]);
+    check(&eval("surface", &truth), &["mae_m", "rmse_m", "p95_m", "drivable_iou"]);
+}
