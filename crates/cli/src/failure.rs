@@ -1,6 +1,6 @@
 //! How a command ends other than well, and with which exit code.
 
-use miette::Report;
+use miette::{MietteHandlerOpts, Report};
 
 /// Bad input or usage.
 pub(crate) const EXIT_INPUT: u8 = 2;
@@ -10,6 +10,14 @@ pub(crate) const EXIT_INTERRUPTED: u8 = 3;
 pub(crate) const EXIT_ENVIRONMENT: u8 = 4;
 /// A bug in the program.
 pub(crate) const EXIT_BUG: u8 = 70;
+
+/// Errors on lines of their own length: a path that is broken by wrapping can be neither found nor copied.
+pub(crate) fn plain_reports() {
+    fn handler(_: &(dyn miette::Diagnostic + 'static)) -> Box<dyn miette::ReportHandler> {
+        Box::new(MietteHandlerOpts::new().wrap_lines(false).break_words(false).build())
+    }
+    miette::set_hook(Box::new(handler)).expect("the hook is set once, at the start");
+}
 
 /// Why a command did not do what it was asked.
 #[derive(Debug)]

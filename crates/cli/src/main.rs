@@ -19,6 +19,7 @@ fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let json = arguments.common.json;
     output::start_logging(&arguments.common);
+    failure::plain_reports();
     interrupt::listen();
     let outcome = panic::catch_unwind(|| {
         arguments.common.limit_threads()?;

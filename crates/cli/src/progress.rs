@@ -53,7 +53,7 @@ impl<'a> StageBars<'a> {
             let names: Vec<&str> = names.split('+').collect();
             if names.contains(&stage) { seconds / names.len() as f64 } else { 0.0 }
         };
-        seconds.iter().map(share).sum()
+        seconds.iter().map(share).fold(0.0, |sum, share| sum + share)
     }
 }
 

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::Args;
 use ommatidia_scene::Skipped;
 use ommatidia_store::formats::{self, ImportOptions};
-use ommatidia_store::import;
+use ommatidia_store::{atomic, import};
 use serde::Serialize;
 
 use crate::args::Common;
@@ -64,6 +64,9 @@ pub(crate) fn run(arguments: &ImportArguments, common: &Common) -> Result<ExitCo
         rig: arguments.rig.clone(),
         rate_hz: arguments.rate,
     };
+    if let Some(folder) = arguments.out.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        atomic::create_directory(folder)?;
+    }
     let format = formats::find(&arguments.format, &arguments.source)?;
     let mut drive = format.open(&arguments.source, &options)?;
     let bar = progress::bar(common, "import", None);

@@ -31,7 +31,7 @@ pub(crate) struct DepthResult {
 
 pub(super) fn run(compared: &Compared, common: &Common) -> Result<ExitCode, Failure> {
     let labels = super::open_labels(&compared.labels)?;
-    let result = match open_truth(&compared.truth)? {
+    let result = match open_truth(&compared.truth, &labels)? {
         Truth::Clip(reader) => against_lidar(&labels, &reader)?,
         Truth::Labels(truth) => against_labels(&labels, &truth)?,
     };

@@ -73,12 +73,25 @@ enum Truth {
     Labels(Box<Labels>),
 }
 
-fn open_truth(path: &Path) -> Result<Truth, Failure> {
-    Ok(if is_clip(path) {
+/// Truth for these labels. Frames pair by time, so both must be of one recording.
+fn open_truth(path: &Path, labels: &Labels) -> Result<Truth, Failure> {
+    let truth = if is_clip(path) {
         Truth::Clip(Box::new(ClipReader::open(path)?))
     } else {
         Truth::Labels(Box::new(open_labels(path)?))
-    })
+    };
+    let found = match &truth {
+        Truth::Clip(reader) => &reader.clip().id,
+        Truth::Labels(truth) => &truth.manifest().clip.id,
+    };
+    let wanted = &labels.manifest().clip.id;
+    if found == wanted {
+        return Ok(truth);
+    }
+    Err(Failure::input(format!(
+        "{}: is of the drive {found}, the labels are of {wanted}; compare labels with truth of their own drive",
+        path.display()
+    )))
 }
 
 /// Whether lidar sweeps went into the labels.
@@ -140,7 +153,7 @@ impl Measured {
     }
 }
 
-/// Measures labels against what their clip holds: given poses that the labels did not use, and lidar.
+/// Measures labels against what their clip holds: given poses and lidar.
 pub(crate) fn against_clip(labels: &Path, clip: &Path) -> Result<Measured, Failure> {
     let reader = ClipReader::open(clip)?;
     let opened = open_labels(labels)?;

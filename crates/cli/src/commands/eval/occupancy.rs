@@ -27,7 +27,7 @@ const REACH: Duration = Duration(200_000_000);
 
 pub(super) fn run(compared: &Compared, common: &Common) -> Result<ExitCode, Failure> {
     let labels = super::open_labels(&compared.labels)?;
-    let result = match open_truth(&compared.truth)? {
+    let result = match open_truth(&compared.truth, &labels)? {
         Truth::Clip(reader) => against_lidar(&labels, &reader)?,
         Truth::Labels(truth) => against_labels(&labels, &truth)?,
     };
@@ -57,6 +57,10 @@ pub(super) fn against_lidar(labels: &Labels, reader: &ClipReader) -> Result<Valu
         return Err(Failure::input("the labels hold no voxels for the frames of this clip"));
     }
     Ok(json!({
+        "iou": null,
+        "miou": null,
+        "per_class": {},
+        "ray_iou": null,
         "lidar_hit_rate": agreement.lidar_hit_rate(),
         "free_violation_rate": agreement.free_violation_rate(),
         "refuted_rate": agreement.refuted_rate(),
@@ -130,6 +134,8 @@ pub(super) fn against_labels(labels: &Labels, truth: &Labels) -> Result<Value, F
         "miou": counts.miou(),
         "per_class": per_class,
         "ray_iou": ray_iou.map(|[one, two, four]| json!({ "1m": one, "2m": two, "4m": four })),
+        "lidar_hit_rate": null,
+        "free_violation_rate": null,
         "observed_voxels": counts.observed_voxels,
         "frames": frames,
         "resampled": resampled,

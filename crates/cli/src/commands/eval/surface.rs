@@ -13,7 +13,7 @@ use crate::output;
 
 pub(super) fn run(compared: &Compared, common: &Common) -> Result<ExitCode, Failure> {
     let labels = super::open_labels(&compared.labels)?;
-    let Truth::Labels(truth) = open_truth(&compared.truth)? else {
+    let Truth::Labels(truth) = open_truth(&compared.truth, &labels)? else {
         return Err(Failure::input(
             "a clip holds no surface to compare with; give a labels directory as --truth",
         ));

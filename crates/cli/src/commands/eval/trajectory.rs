@@ -89,10 +89,10 @@ fn describe(report: &TrajectoryReport) -> String {
     output::table(&["metric", "value"], rows.map(|(name, value)| vec![name.to_owned(), value]))
 }
 
-/// Against the clip's given poses, unless the labels used them as priors.
+/// Against the clip's given poses, and whether the labels did without them.
 pub(super) fn against_clip(labels: &Labels, reader: &ClipReader) -> Result<Option<Value>, Failure> {
     let used = labels.manifest().provenance.config["use_poses"].as_bool().unwrap_or(false);
-    let Some(given) = reader.clip().trajectory.as_ref().filter(|_| !used) else { return Ok(None) };
+    let Some(given) = &reader.clip().trajectory else { return Ok(None) };
     let Some(estimate) = labels.trajectory()? else { return Ok(None) };
     let association = Association::Time(Duration::from_secs_f64(DEFAULT_TOLERANCE_S));
     let protocol = TrajectoryProtocol { association, ..TrajectoryProtocol::default() };
@@ -101,5 +101,9 @@ pub(super) fn against_clip(labels: &Labels, reader: &ClipReader) -> Result<Optio
     let (truth, estimate) =
         (of_body(given.samples(), &identity), of_body(estimate.samples(), &identity));
     let report = evaluate(&truth, &estimate, &protocol).map_err(Failure::input);
-    super::optional(report)
+    let mut measured = super::optional(report)?;
+    if let Some(measured) = &mut measured {
+        measured["independent"] = Value::Bool(!used);
+    }
+    Ok(measured)
 }
