@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use ommatidia_scene::{ContentHash, Input, Provenance};
-use ommatidia_store::ClipReader;
 use ommatidia_store::labels::{ClipIdentity, Manifest, StageRecord};
+use ommatidia_store::{ClipReader, hash};
 
 use super::LabelConfig;
 use crate::Error;
@@ -51,7 +51,7 @@ pub(super) fn current(
     }
 }
 
-/// Whether a stage's result of this key lies there whole.
+/// Whether a stage's result of this key lies there, byte for byte as it was written.
 pub(super) fn holds(
     manifest: &Manifest,
     directory: &Path,
@@ -65,7 +65,9 @@ pub(super) fn holds(
     };
     record.outputs.iter().all(|output| {
         let file = directory.join(output.table.file_name());
-        std::fs::metadata(file).is_ok_and(|metadata| metadata.len() == output.bytes)
+        // The length first: it costs nothing and tells most damage.
+        std::fs::metadata(&file).is_ok_and(|metadata| metadata.len() == output.bytes)
+            && hash::of_file(&file).is_ok_and(|found| found == output.blake3)
     })
 }
 
