@@ -6,7 +6,7 @@ use std::path::Path;
 use clap::ValueEnum;
 use ommatidia_geometry::{Camera, Ego, Pose};
 use ommatidia_metrics::trajectory::of_body;
-use ommatidia_scene::PoseSample;
+use ommatidia_scene::{PoseSample, PoseSource, Scale, Trajectory};
 use ommatidia_store::{ClipReader, trajectory_text};
 
 use super::{is_clip, open_labels};
@@ -87,6 +87,25 @@ pub(super) fn same_body(truth: &mut Poses, estimate: &mut Poses) -> Result<(), F
         poses.samples = of_body(&poses.samples, &ego_from_body);
     }
     Ok(())
+}
+
+/// Both paths as seen from where each was at the first time that both know: for estimates whose world is
+/// their own. Left as they are where they share no time.
+pub(super) fn from_first_common(truth: &mut Vec<PoseSample>, estimate: &mut Vec<PoseSample>) {
+    let path = |samples: &[PoseSample]| {
+        Trajectory::new(PoseSource::Dataset, Scale::Metric, samples.to_vec()).ok()
+    };
+    let (Some(true_path), Some(path)) = (path(truth), path(estimate)) else { return };
+    let starts =
+        [&true_path, &path].map(|path| path.samples().first().map(|sample| sample.timestamp));
+    let Some(start) = starts.into_iter().flatten().max() else { return };
+    let (Some(true_start), Some(own_start)) = (true_path.at(start), path.at(start)) else { return };
+    for (samples, world_from_start) in [(truth, true_start), (estimate, own_start)] {
+        for sample in samples.iter_mut() {
+            // The pose at the start takes the place of the world.
+            sample.world_from_ego = (world_from_start.inverse() * sample.world_from_ego).cast();
+        }
+    }
 }
 
 fn natural_format(path: &Path) -> Result<PoseFormat, Failure> {

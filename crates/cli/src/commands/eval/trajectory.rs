@@ -4,14 +4,15 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
-use ommatidia_geometry::{Duration, Ego, Pose};
+use ommatidia_geometry::Duration;
 use ommatidia_metrics::trajectory::{
-    Alignment, Association, Delta, TrajectoryProtocol, TrajectoryReport, evaluate, of_body,
+    Alignment, Association, Delta, TrajectoryProtocol, TrajectoryReport, evaluate,
 };
 use ommatidia_store::{ClipReader, Labels};
 use serde_json::Value;
 
-use super::poses::{PoseFormat, Poses, same_body};
+use super::open_labels;
+use super::poses::{PoseFormat, Poses, from_first_common, same_body};
 use crate::args::Common;
 use crate::failure::Failure;
 use crate::output;
@@ -55,6 +56,12 @@ pub(super) fn run(arguments: &TrajectoryArguments, common: &Common) -> Result<Ex
     let mut truth = Poses::read(&arguments.truth, arguments.format)?;
     let mut estimate = Poses::read(&arguments.labels, arguments.format)?;
     same_body(&mut truth, &mut estimate)?;
+    if estimate.format == PoseFormat::Labels
+        && truth.has_times()
+        && !used_poses(&open_labels(&arguments.labels)?)
+    {
+        from_first_common(&mut truth.samples, &mut estimate.samples);
+    }
     let association = if truth.has_times() && estimate.has_times() {
         Association::Time(Duration::from_secs_f64(arguments.tolerance))
     } else {
@@ -91,19 +98,24 @@ fn describe(report: &TrajectoryReport) -> String {
 
 /// Against the clip's given poses, and whether the labels did without them.
 pub(super) fn against_clip(labels: &Labels, reader: &ClipReader) -> Result<Option<Value>, Failure> {
-    let used = labels.manifest().provenance.config["use_poses"].as_bool().unwrap_or(false);
+    let used = used_poses(labels);
     let Some(given) = &reader.clip().trajectory else { return Ok(None) };
     let Some(estimate) = labels.trajectory()? else { return Ok(None) };
     let association = Association::Time(Duration::from_secs_f64(DEFAULT_TOLERANCE_S));
     let protocol = TrajectoryProtocol { association, ..TrajectoryProtocol::default() };
-    // Each from where it began: without priors, the labels' world is not that of the given poses.
-    let identity = Pose::<Ego, Ego>::identity();
-    let (truth, estimate) =
-        (of_body(given.samples(), &identity), of_body(estimate.samples(), &identity));
+    let (mut truth, mut estimate) = (given.samples().to_vec(), estimate.samples().to_vec());
+    if !used {
+        from_first_common(&mut truth, &mut estimate);
+    }
     let report = evaluate(&truth, &estimate, &protocol).map_err(Failure::input);
     let mut measured = super::optional(report)?;
     if let Some(measured) = &mut measured {
         measured["independent"] = Value::Bool(!used);
     }
     Ok(measured)
+}
+
+/// Whether given poses were priors of the labels' trajectory, which then lives in their world.
+fn used_poses(labels: &Labels) -> bool {
+    labels.manifest().provenance.config["use_poses"].as_bool().unwrap_or(false)
 }
