@@ -72,6 +72,7 @@ fn a_killed_writer_resumes_to_the_same_bytes() {
     write(whole.path());
     let expected: Vec<Vec<u8>> = contents(whole.path()).into_iter().map(|entry| entry.1).collect();
     assert_eq!(expected.len(), 2);
+    let mut struck = 0;
     for round in 0..10_u64 {
         let directory = tempfile::tempdir().unwrap();
         let mut killed = 0;
@@ -98,9 +99,11 @@ fn a_killed_writer_resumes_to_the_same_bytes() {
         let bytes: Vec<Vec<u8>> =
             contents(directory.path()).into_iter().map(|entry| entry.1).collect();
         assert!(bytes == expected, "after {killed} kills");
+        struck += killed;
         assert_eq!(
             Labels::open(directory.path()).unwrap().trajectory().unwrap().unwrap().samples().len(),
             1500
         );
     }
+    assert!(struck > 0, "no writer was killed at work");
 }

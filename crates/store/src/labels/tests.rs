@@ -35,6 +35,11 @@ fn round_trip<R: Row + Clone>(rows: &[R], per_part: usize) -> Vec<R> {
     let path = directory.path().join(R::TABLE.file_name());
     assert_eq!(record.blake3, crate::hash::of_file(&path).unwrap());
     assert_eq!(record.bytes, std::fs::metadata(&path).unwrap().len());
+    assert!(
+        directory.path().join(".parts").exists(),
+        "parts stay until the manifest vouches for the table"
+    );
+    writer.remove_parts(R::TABLE).unwrap();
     assert!(!directory.path().join(".parts").exists());
     let table = TableReader::<R>::open(&path).unwrap();
     let all: Vec<R> = table.rows().collect::<Result<_, _>>().unwrap();
