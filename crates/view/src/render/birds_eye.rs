@@ -181,6 +181,8 @@ fn cell_colour(
         Some(class) if class.drivable => mix(class.rgb, ground.unwrap_or(FREE), 0.55),
         // A little light by height tells a kerb from a wall of the same class.
         Some(class) => scale(class.rgb, 0.8 + 0.06 * top_m.clamp(0.0, 4.0)),
+        // Free to the height of a vehicle: what is occupied there is the ground itself.
+        None if ground == Some(DRIVABLE) => DRIVABLE,
         None => HeightScale::default().colour(top_m),
     }
 }
