@@ -6,14 +6,13 @@ use std::env;
 use std::process::{Command, ExitCode};
 
 const USAGE: &str = "usage: cargo xtask ci [--except STEP]... | tidy
-steps of ci, in order: fmt, clippy, test, rerun, doc, tidy";
+steps of ci, in order: fmt, clippy, test, doc, tidy";
 
 /// One step: its name, and the arguments of `cargo`.
 const STEPS: &[(&str, &[&str])] = &[
     ("fmt", &["fmt", "--all", "--check"]),
     ("clippy", &["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]),
     ("test", &["test", "--workspace"]),
-    ("rerun", &["test", "--package", "ommatidia-view-rerun", "--features", "sdk"]),
     ("doc", &["doc", "--workspace", "--no-deps"]),
 ];
 

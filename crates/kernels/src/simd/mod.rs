@@ -1,7 +1,7 @@
 //! Run-time choice of vector instructions.
 //!
 //! A kernel's body is written once and compiled for each instruction set: plain loops by
-//! [`multiversion!`], explicit vectors as a [`Kernel`] over an [`Isa`]. All versions do the same
+//! `multiversion!`, explicit vectors as a `Kernel` over an `Isa`. All versions do the same
 //! arithmetic in the same order (the compiler neither reorders nor fuses operations on floating-point
 //! numbers), so their results are identical.
 
