@@ -11,7 +11,8 @@ use serde_json::Value;
 const LAYERS: &[&[&str]] = &[
     &["geometry"],
     &["scene"],
-    &["store", "world", "metrics", "kernels"],
+    &["kernels"],
+    &["store", "world", "metrics"],
     &["model", "train", "label", "deploy"],
     &["view"],
     &["fleet", "view-rerun", "python", "cluster"],

@@ -29,3 +29,7 @@ pub enum Object {}
 /// A virtual camera of a rectified stereo pair: as [`Camera`], x along the baseline.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Rectified {}
+
+/// One rigid piece of a simulated world: the axes its mesh was made in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {}

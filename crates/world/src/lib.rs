@@ -5,11 +5,15 @@
 
 mod bvh;
 pub mod drive;
+pub mod look;
 pub mod material;
+pub mod motion;
 mod noise;
 pub mod rig;
+pub mod roads;
 pub mod sensor;
 pub mod shape;
+pub mod site;
 pub mod street;
 
 pub use drive::{Drive, DriveFrame, DriveOptions};
