@@ -1,5 +1,11 @@
 //! What surfaces look like, and what light falls on them.
 
+mod shader;
+mod sky;
+mod vector;
+
+pub use shader::{Shader, SurfaceHit};
+
 use crate::motion::Motion;
 use ommatidia_geometry::frames;
 
