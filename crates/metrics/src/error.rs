@@ -90,4 +90,59 @@ pub enum Error {
         /// Grid of the prediction.
         predicted: String,
     },
+    /// No protocol of that name.
+    #[error("there is no {kind} protocol {name:?}; known are {known}, or give a TOML file")]
+    UnknownProtocol {
+        /// What the protocol is for.
+        kind: &'static str,
+        /// The name asked for.
+        name: String,
+        /// Names that there are.
+        known: String,
+    },
+    /// A protocol's text does not hold what it must.
+    #[error("protocol {name}: {what}")]
+    Protocol {
+        /// Name or path.
+        name: String,
+        /// What is wrong and what would be right.
+        what: String,
+    },
+    /// A row of the input cannot be evaluated.
+    #[error("{side} {row}: {what}")]
+    Row {
+        /// Which of the two sides, or which of its parts the rows are of: `prediction`, `truth`.
+        side: &'static str,
+        /// Which row, in words that find it: `17 of sample 3e8750f3`.
+        row: String,
+        /// What is wrong and what would be right.
+        what: String,
+    },
+    /// More boxes than the protocol allows.
+    #[error("prediction: sample {sample} has {boxes} boxes; the protocol allows {max}")]
+    TooManyBoxes {
+        /// The sample.
+        sample: String,
+        /// Boxes that it has.
+        boxes: usize,
+        /// Most boxes allowed.
+        max: usize,
+    },
+    /// Predictions for something that the truth does not hold, or none for something that it does.
+    #[error("{side} has no sample {sample}, which the other side has: {row}")]
+    UnknownSample {
+        /// The side that lacks it.
+        side: &'static str,
+        /// The sample, sequence or image.
+        sample: String,
+        /// Where the other side names it.
+        row: String,
+    },
+}
+
+impl Error {
+    /// A row that cannot be evaluated.
+    pub fn row(side: &'static str, row: impl ToString, what: impl Into<String>) -> Self {
+        Self::Row { side, row: row.to_string(), what: what.into() }
+    }
 }

@@ -3,11 +3,11 @@
 
 use std::path::{Path, PathBuf};
 
+use ommatidia_geometry::{Pose, Timestamp};
 use ommatidia_metrics::trajectory::{
     Alignment, Association, Delta, TrajectoryProtocol, TrajectoryReport, evaluate,
 };
 use ommatidia_scene::PoseSample;
-use ommatidia_store::trajectory_text::{parse_euroc, parse_kitti, parse_tum, with_times};
 use serde::Deserialize;
 
 /// Metres, degrees or percent.
@@ -54,14 +54,46 @@ fn cases() -> Vec<Case> {
     serde_json::from_str::<Fixture>(&text).unwrap().cases
 }
 
+/// The words of each line that is no comment.
+fn lines(text: &str) -> impl Iterator<Item = Vec<&str>> {
+    let lines = text.lines().filter(|line| !line.starts_with('#') && !line.trim().is_empty());
+    lines.map(|line| line.split([' ', ',']).filter(|word| !word.is_empty()).collect())
+}
+
+/// `time x y z qx qy qz qw`; seconds, or with `euroc` nanoseconds and the scalar of the quaternion first.
+fn timed(text: &str, euroc: bool) -> Vec<PoseSample> {
+    let sample = |words: Vec<&str>| {
+        let number = |i: usize| -> f64 { words[i].parse().unwrap() };
+        let nanoseconds =
+            if euroc { words[0].parse().unwrap() } else { (1e9 * number(0)).round() as i64 };
+        let wxyz = if euroc { [4, 5, 6, 7] } else { [7, 4, 5, 6] }.map(number);
+        PoseSample {
+            timestamp: Timestamp(nanoseconds),
+            world_from_ego: Pose::from_wxyz(wxyz, [1, 2, 3].map(number)).unwrap(),
+        }
+    };
+    lines(text).map(sample).collect()
+}
+
+/// Row-major 3x4 matrices, one each 0.1 s.
+fn kitti(text: &str) -> Vec<PoseSample> {
+    let sample = |(i, words): (usize, Vec<&str>)| {
+        let matrix: Vec<f64> = words.iter().map(|word| word.parse().unwrap()).collect();
+        PoseSample {
+            timestamp: Timestamp(i as i64 * 100_000_000),
+            world_from_ego: Pose::from_row_major(&matrix).unwrap(),
+        }
+    };
+    lines(text).enumerate().map(sample).collect()
+}
+
 fn load(case: &Case, base: &Path) -> (Vec<PoseSample>, Vec<PoseSample>) {
     let read = |name: &str| std::fs::read_to_string(base.join(name)).unwrap();
     let (truth, estimate) = (read(&case.truth), read(&case.estimate));
-    let kitti = |text: &str| with_times(&parse_kitti(text).unwrap(), None).unwrap();
     match case.format.as_str() {
         "kitti" => (kitti(&truth), kitti(&estimate)),
-        "euroc" => (parse_euroc(&truth).unwrap(), parse_tum(&estimate).unwrap()),
-        _ => (parse_tum(&truth).unwrap(), parse_tum(&estimate).unwrap()),
+        "euroc" => (timed(&truth, true), timed(&estimate, false)),
+        _ => (timed(&truth, false), timed(&estimate, false)),
     }
 }
 

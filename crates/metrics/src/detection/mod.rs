@@ -1,0 +1,3 @@
+//! Detected boxes against true ones, as each benchmark defines it.
+
+pub mod nuscenes;
