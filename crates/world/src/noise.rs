@@ -29,6 +29,12 @@ impl Stream {
         low + (high - low) * unit(self.0)
     }
 
+    /// Standard normal (Box and Muller 1958).
+    pub(crate) fn normal(&mut self) -> f64 {
+        let radius = (-2.0 * (1.0 - self.range(0.0, 1.0)).ln()).sqrt();
+        radius * (std::f64::consts::TAU * self.range(0.0, 1.0)).cos()
+    }
+
     /// A fresh seed.
     pub(crate) fn seed(&mut self) -> u64 {
         self.0 = mix(self.0);
