@@ -21,6 +21,46 @@ pub fn quantise_m(depth: f32) -> f32 {
     depth_m(steps(depth))
 }
 
+/// Finer steps within one step of [`encode_depth`]: 1/4096 m.
+const FINE: i32 = 16;
+
+/// 8-bit grey PNG of what [`encode_depth`] leaves over: whole 1/4096 m, from -8 stored as 0 to 8
+/// stored as 16.
+pub fn encode_remainder(map: &DepthMap) -> Vec<u8> {
+    let remainder = |&depth_m: &f32| match i32::from(steps(depth_m)) {
+        0 => (FINE / 2) as u8,
+        coarse => {
+            // In f64: a depth of 200 m has 20 bits of these steps, and f32 only four more.
+            let fine = (f64::from(depth_m) * f64::from(STEPS_PER_METRE) * f64::from(FINE)).round();
+            (fine as i32 - coarse * FINE + FINE / 2).clamp(0, FINE) as u8
+        }
+    };
+    let values: Vec<u8> = map.depth_m.iter().map(remainder).collect();
+    encode(map.width, map.height, png::BitDepth::Eight, &values)
+}
+
+/// Adds the remainder of [`encode_remainder`] to the depth of [`decode_depth`].
+///
+/// # Errors
+/// What is wrong with the PNG.
+pub fn add_remainder(
+    png: &[u8],
+    width: usize,
+    height: usize,
+    depth_m: &mut [f32],
+) -> Result<(), String> {
+    let values = decode(png, width, height, png::BitDepth::Eight)?;
+    for (depth, value) in depth_m.iter_mut().zip(values) {
+        if i32::from(value) > FINE {
+            return Err(format!("a remainder of {value}; the largest is {FINE}"));
+        }
+        if *depth > 0.0 {
+            *depth += (f32::from(value) - FINE as f32 / 2.0) / (STEPS_PER_METRE * FINE as f32);
+        }
+    }
+    Ok(())
+}
+
 /// 16-bit grey PNG, 1/256 m a step, 0 where there is no estimate.
 pub fn encode_depth(map: &DepthMap) -> Vec<u8> {
     let samples: Vec<u8> = map.depth_m.iter().flat_map(|&d| steps(d).to_be_bytes()).collect();

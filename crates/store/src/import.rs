@@ -7,8 +7,8 @@ use ommatidia_scene::{Input, Provenance, Skipped, VectorSpace};
 
 use crate::formats::Drive;
 use crate::labels::{
-    ClipIdentity, DepthRow, LabelsWriter, LanesRow, Manifest, ObjectsRow, SemanticsRow,
-    StageRecord, SurfaceRow, Table, VoxelsRow,
+    ClipIdentity, DepthRow, LabelsWriter, LanesRow, Manifest, NormalsRow, ObjectsRow,
+    OpticalFlowRow, Row, SemanticsRow, StageRecord, SurfaceRow, Table, VoxelsRow,
 };
 use crate::{ClipHeader, ClipSummary, ClipWriter, Error};
 
@@ -103,43 +103,16 @@ impl TruthWriter {
         }
         let Some(labels) = &self.labels else { return Ok(()) };
         let timestamp = space.timestamp;
-        let unfit = |what| Error::Labels { path: labels.directory().to_owned(), what };
         let mut written = Vec::new();
-        if let Some(occupancy) = space.occupancy.clone() {
-            labels.write_part(frame, &[VoxelsRow { timestamp, occupancy }])?;
-            written.push(Table::Voxels);
-        }
-        if let Some(surface) = space.surface.clone() {
-            labels.write_part(frame, &[SurfaceRow { timestamp, surface }])?;
-            written.push(Table::Surface);
-        }
-        if let Some(objects) = space.objects.clone() {
-            labels.write_part(frame, &[ObjectsRow { timestamp, objects }])?;
-            written.push(Table::Objects);
-        }
-        if let Some(lanes) = space.lanes.clone() {
-            labels.write_part(frame, &[LanesRow { timestamp, lanes }])?;
-            written.push(Table::Lanes);
-        }
-        let (mut depth, mut semantics) = (Vec::new(), Vec::new());
-        for view in &space.cameras {
-            if let Some(map) = &view.depth {
-                depth.push(DepthRow::new(timestamp, view.camera.clone(), map).map_err(unfit)?);
-            }
-            if view.semantics.is_some() || view.instances.is_some() {
-                let (camera, classes, instances) =
-                    (view.camera.clone(), view.semantics.clone(), view.instances.clone());
-                semantics.push(SemanticsRow { timestamp, camera, semantics: classes, instances });
-            }
-        }
-        if !depth.is_empty() {
-            labels.write_part(frame, &depth)?;
-            written.push(Table::Depth);
-        }
-        if !semantics.is_empty() {
-            labels.write_part(frame, &semantics)?;
-            written.push(Table::Semantics);
-        }
+        let voxels = space.occupancy.clone().map(|occupancy| VoxelsRow { timestamp, occupancy });
+        write_rows(labels, frame, voxels.as_slice(), &mut written)?;
+        let surface = space.surface.clone().map(|surface| SurfaceRow { timestamp, surface });
+        write_rows(labels, frame, surface.as_slice(), &mut written)?;
+        let objects = space.objects.clone().map(|objects| ObjectsRow { timestamp, objects });
+        write_rows(labels, frame, objects.as_slice(), &mut written)?;
+        let lanes = space.lanes.clone().map(|lanes| LanesRow { timestamp, lanes });
+        write_rows(labels, frame, lanes.as_slice(), &mut written)?;
+        written.extend(write_cameras(labels, frame, space)?);
         written.retain(|table| !self.written.contains(table));
         self.written.extend(written);
         Ok(())
@@ -184,6 +157,54 @@ impl TruthWriter {
         self.written.iter().try_for_each(|&table| labels.remove_parts(table))?;
         Ok(Some(self.directory))
     }
+}
+
+/// Writes what the cameras see; the tables that got something.
+fn write_cameras(
+    labels: &LabelsWriter,
+    frame: u32,
+    space: &VectorSpace,
+) -> Result<Vec<Table>, Error> {
+    let timestamp = space.timestamp;
+    let unfit = |what| Error::Labels { path: labels.directory().to_owned(), what };
+    let (mut depth, mut semantics, mut normals, mut flow) = (vec![], vec![], vec![], vec![]);
+    for view in &space.cameras {
+        let camera = || view.camera.clone();
+        if let Some(map) = &view.depth {
+            depth.push(DepthRow::exact(timestamp, camera(), map).map_err(unfit)?);
+        }
+        if view.semantics.is_some() || view.instances.is_some() {
+            let (classes, instances) = (view.semantics.clone(), view.instances.clone());
+            let camera = camera();
+            semantics.push(SemanticsRow { timestamp, camera, semantics: classes, instances });
+        }
+        if let Some(given) = view.normals.clone() {
+            normals.push(NormalsRow { timestamp, camera: camera(), normals: given });
+        }
+        if let Some(given) = &view.flow {
+            flow.push(OpticalFlowRow::new(timestamp, camera(), given));
+        }
+    }
+    let mut written = Vec::new();
+    write_rows(labels, frame, &depth, &mut written)?;
+    write_rows(labels, frame, &semantics, &mut written)?;
+    write_rows(labels, frame, &normals, &mut written)?;
+    write_rows(labels, frame, &flow, &mut written)?;
+    Ok(written)
+}
+
+/// Writes rows, if there are any, as the part of a frame, and notes their table.
+fn write_rows<R: Row>(
+    labels: &LabelsWriter,
+    frame: u32,
+    rows: &[R],
+    written: &mut Vec<Table>,
+) -> Result<(), Error> {
+    if !rows.is_empty() {
+        labels.write_part(frame, rows)?;
+        written.push(R::TABLE);
+    }
+    Ok(())
 }
 
 #[cfg(test)]

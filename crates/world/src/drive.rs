@@ -105,7 +105,7 @@ impl Drive {
                 camera: camera.name.clone(),
                 depth,
                 semantics,
-                instances: None,
+                ..CameraView::default()
             });
         }
         let sweep = |(i, lidar): (usize, &ommatidia_scene::LidarSensor)| {

@@ -7,14 +7,15 @@ use bytes::Bytes;
 use ommatidia_geometry::Timestamp;
 use ommatidia_scene::DepthMap;
 
-use super::columns::{Columns, Reading, present, required, schema};
+use super::columns::{Columns, Reading, optional, present, required, schema};
 use super::{Row, Table};
 use crate::depth_png;
 
 /// Largest image side that is read, pixels.
 const MAX_SIDE_PX: usize = 32_768;
 
-/// The depth of one frame in one camera, compressed. Multiples of 1/256 m up to 255.99 m.
+/// The depth of one frame in one camera, compressed. Multiples of 1/256 m, of exact depth 1/4096 m, up
+/// to 255.99 m.
 #[derive(Debug, Clone, PartialEq)]
 pub struct DepthRow {
     /// When: the frame's time.
@@ -25,6 +26,7 @@ pub struct DepthRow {
     height: usize,
     depth_png: Bytes,
     confidence_png: Bytes,
+    remainder_png: Option<Bytes>,
 }
 
 impl DepthRow {
@@ -49,7 +51,17 @@ impl DepthRow {
         }
         let depth_png = depth_png::encode_depth(map).into();
         let confidence_png = depth_png::encode_bytes(width, height, &map.confidence).into();
-        Ok(Self { timestamp, camera, width, height, depth_png, confidence_png })
+        let remainder_png = None;
+        Ok(Self { timestamp, camera, width, height, depth_png, confidence_png, remainder_png })
+    }
+
+    /// Compresses a map that is exact, as a simulator's: keeps 1/4096 m.
+    ///
+    /// # Errors
+    /// What cannot be stored, in words.
+    pub fn exact(timestamp: Timestamp, camera: String, map: &DepthMap) -> Result<Self, String> {
+        let row = Self::new(timestamp, camera, map)?;
+        Ok(Self { remainder_png: Some(depth_png::encode_remainder(map).into()), ..row })
     }
 
     /// Decompresses the map.
@@ -58,7 +70,10 @@ impl DepthRow {
     /// What is wrong with it, in words.
     pub fn map(&self) -> Result<DepthMap, String> {
         let (width, height) = (self.width, self.height);
-        let depth_m = depth_png::decode_depth(&self.depth_png, width, height)?;
+        let mut depth_m = depth_png::decode_depth(&self.depth_png, width, height)?;
+        if let Some(remainder) = &self.remainder_png {
+            depth_png::add_remainder(remainder, width, height, &mut depth_m)?;
+        }
         let confidence = depth_png::decode_bytes(&self.confidence_png, width, height)?;
         Ok(DepthMap { width, height, depth_m, confidence })
     }
@@ -80,6 +95,7 @@ impl Row for DepthRow {
             required("height_px", DataType::UInt32),
             required("depth_png", DataType::Binary),
             required("confidence_png", DataType::Binary),
+            optional("remainder_png", DataType::Binary),
         ])
     }
 
@@ -91,6 +107,7 @@ impl Row for DepthRow {
         columns.values::<UInt32Type>([self.height as u32]);
         columns.binary([Some(&self.depth_png[..])]);
         columns.binary([Some(&self.confidence_png[..])]);
+        columns.binary([self.remainder_png.as_deref()]);
         columns.batch(Self::schema())
     }
 
@@ -114,6 +131,7 @@ impl Row for DepthRow {
                 height,
                 depth_png: bytes("depth_png", row)?,
                 confidence_png: bytes("confidence_png", row)?,
+                remainder_png: rows.binary("remainder_png", row)?.map(Bytes::copy_from_slice),
             })
         };
         (0..times.len()).map(one).collect()

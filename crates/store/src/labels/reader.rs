@@ -10,8 +10,8 @@ use ommatidia_scene::{
 };
 
 use super::{
-    DepthRow, LanesRow, Manifest, ObjectsRow, Row, SemanticsRow, SurfaceRow, Table, TableReader,
-    VoxelsRow,
+    DepthRow, LanesRow, Manifest, NormalsRow, ObjectsRow, OpticalFlowRow, Row, SemanticsRow,
+    SurfaceRow, Table, TableReader, VoxelsRow,
 };
 use crate::Error;
 
@@ -27,6 +27,8 @@ pub struct Labels {
     lanes: Lazy<LanesRow>,
     depth: Lazy<DepthRow>,
     semantics: Lazy<SemanticsRow>,
+    normals: Lazy<NormalsRow>,
+    optical_flow: Lazy<OpticalFlowRow>,
 }
 
 /// A table that is opened when first asked for.
@@ -48,6 +50,8 @@ impl Labels {
             lanes: OnceLock::new(),
             depth: OnceLock::new(),
             semantics: OnceLock::new(),
+            normals: OnceLock::new(),
+            optical_flow: OnceLock::new(),
         })
     }
 
@@ -161,7 +165,7 @@ impl Labels {
         })
     }
 
-    /// What the cameras see in a frame: those of which there is depth, classes or instances, by name.
+    /// What the cameras see in a frame: those of which anything is known, by name.
     ///
     /// # Errors
     /// [`Error::Read`]; [`Error::Labels`] if a table is damaged.
@@ -175,6 +179,14 @@ impl Labels {
         for row in self.all(&self.semantics, timestamp)? {
             let entry = views.entry(row.camera.clone()).or_insert_with(|| view(&row.camera));
             (entry.semantics, entry.instances) = (row.semantics, row.instances);
+        }
+        for row in self.all(&self.normals, timestamp)? {
+            let entry = views.entry(row.camera.clone()).or_insert_with(|| view(&row.camera));
+            entry.normals = Some(row.normals);
+        }
+        for row in self.all(&self.optical_flow, timestamp)? {
+            let entry = views.entry(row.camera.clone()).or_insert_with(|| view(&row.camera));
+            entry.flow = Some(row.flow_px());
         }
         Ok(views.into_values().collect())
     }

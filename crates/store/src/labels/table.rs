@@ -30,11 +30,15 @@ pub enum Table {
     Depth,
     /// Classes and instances per pixel and camera.
     Semantics,
+    /// Surface normals per pixel and camera.
+    Normals,
+    /// Optical flow per pixel and camera.
+    OpticalFlow,
 }
 
 impl Table {
     /// All of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 9] = [
         Self::Trajectory,
         Self::Voxels,
         Self::Surface,
@@ -42,6 +46,8 @@ impl Table {
         Self::Lanes,
         Self::Depth,
         Self::Semantics,
+        Self::Normals,
+        Self::OpticalFlow,
     ];
 
     /// The file's name without its ending.
@@ -54,6 +60,8 @@ impl Table {
             Self::Lanes => "lanes",
             Self::Depth => "depth",
             Self::Semantics => "semantics",
+            Self::Normals => "normals",
+            Self::OpticalFlow => "optical_flow",
         }
     }
 

@@ -90,6 +90,25 @@ proptest! {
     }
 
     #[test]
+    fn normals_lose_nothing(values in prop::collection::vec(arbitrary::normals(), 1..7), per_part in 1_usize..4) {
+        let row = |timestamp, normals| NormalsRow { timestamp, camera: "left".to_owned(), normals };
+        check(&timed(values, row), per_part);
+    }
+
+    #[test]
+    fn optical_flow_keeps_a_64th_of_a_pixel(values in prop::collection::vec(arbitrary::optical_flow(), 1..7), per_part in 1_usize..4) {
+        let row = |timestamp, flow: Vec<_>| OpticalFlowRow::new(timestamp, "left".to_owned(), &flow);
+        let read = round_trip(&timed(values.clone(), row), per_part);
+        for (row, given) in read.iter().zip(&values) {
+            prop_assert_eq!(row.flow_px().len(), given.len());
+            for (read, given) in row.flow_px().iter().zip(given) {
+                let stored = given.iter().all(|px| px.abs() < 511.98);
+                prop_assert!((0..2).all(|i| stored && (read[i] - given[i]).abs() < 0.01 || !stored && (read[i].is_nan() || given[i].abs() < 512.0)));
+            }
+        }
+    }
+
+    #[test]
     fn trajectories_lose_nothing(values in prop::collection::vec(-1e4_f64..1e4, 1..40), per_part in 1_usize..9) {
         let row = |timestamp, seed| PoseSample { timestamp, world_from_ego: testing::pose(seed) };
         check(&timed(values, row), per_part);
@@ -110,6 +129,16 @@ proptest! {
                 prop_assert!(read.is_nan() == height.is_nan());
                 prop_assert!(height.is_nan() || (read - height).abs() <= 0.000_51 + height.abs() * f32::EPSILON);
             }
+        }
+    }
+
+    #[test]
+    fn exact_depth_keeps_a_4096th_of_a_metre(map in arbitrary::depth()) {
+        let row = DepthRow::exact(Timestamp(0), "left".to_owned(), &map).unwrap();
+        let back = round_trip(&[row], 1)[0].map().unwrap();
+        for (given, read) in map.depth_m.iter().zip(&back.depth_m) {
+            let small = *given < 0.004 && *read < 0.008;
+            prop_assert!(*given > 255.99 || (given - read).abs() <= 0.000_14 || small);
         }
     }
 

@@ -7,8 +7,8 @@ use ommatidia_scene::PoseSample;
 
 use super::parquet_write::{concatenate, encode};
 use super::{
-    DepthRow, LanesRow, Manifest, ObjectsRow, Row, SemanticsRow, SurfaceRow, Table, TableReader,
-    TableRecord, VoxelsRow,
+    DepthRow, LanesRow, Manifest, NormalsRow, ObjectsRow, OpticalFlowRow, Row, SemanticsRow,
+    SurfaceRow, Table, TableReader, TableRecord, VoxelsRow,
 };
 use crate::{Error, atomic};
 
@@ -129,6 +129,8 @@ impl LabelsWriter {
             Table::Lanes => concatenate::<LanesRow>(&parts, &target),
             Table::Depth => concatenate::<DepthRow>(&parts, &target),
             Table::Semantics => concatenate::<SemanticsRow>(&parts, &target),
+            Table::Normals => concatenate::<NormalsRow>(&parts, &target),
+            Table::OpticalFlow => concatenate::<OpticalFlowRow>(&parts, &target),
         }?;
         Ok(TableRecord { table, blake3, bytes })
     }

@@ -118,6 +118,15 @@ pub(super) fn semantics() -> impl Strategy<Value = (Option<Vec<ClassId>>, Option
     (prop::option::of(classes), prop::option::of(instances))
 }
 
+pub(super) fn normals() -> impl Strategy<Value = Vec<[i8; 3]>> {
+    prop::collection::vec(any::<[i8; 3]>(), 0..50)
+}
+
+pub(super) fn optical_flow() -> impl Strategy<Value = Vec<[f32; 2]>> {
+    let one = prop_oneof![Just([f32::NAN; 2]), [-600.0_f32..600.0, -600.0_f32..600.0]];
+    prop::collection::vec(one, 0..50)
+}
+
 pub(super) fn depth() -> impl Strategy<Value = DepthMap> {
     (1_usize..9, 1_usize..9).prop_flat_map(|(width, height)| {
         let pixel = (prop_oneof![Just(0.0_f32), 0.0_f32..260.0], any::<u8>());
