@@ -138,6 +138,12 @@ pub enum Error {
         /// Where the other side names it.
         row: String,
     },
+    /// Two runs that cannot be compared.
+    #[error("the runs cannot be compared: {what}")]
+    Runs {
+        /// What sets them apart and what to do.
+        what: String,
+    },
 }
 
 impl Error {

@@ -9,6 +9,7 @@ pub mod occupancy;
 pub mod occupancy_lidar;
 pub mod occupancy_rays;
 pub mod protocol;
+pub mod statistics;
 pub mod surface;
 pub mod trajectory;
 
