@@ -5,6 +5,7 @@
 
 mod bvh;
 pub mod drive;
+pub mod imaging;
 pub mod look;
 pub mod material;
 pub mod motion;
