@@ -106,8 +106,7 @@ fn write_clip(path: &Path) {
             timestamp,
             images: frame.images.iter().map(picture).collect(),
             clouds: frame.clouds.into_iter().map(|cloud| Some((timestamp, cloud))).collect(),
-            poses: Vec::new(),
-            truth: None,
+            ..FrameData::default()
         };
         writer.write(&frame).unwrap();
     }

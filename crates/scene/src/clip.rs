@@ -58,6 +58,8 @@ pub struct Frame {
     pub images: Vec<Option<ImageRef>>,
     /// One entry per lidar of the rig.
     pub clouds: Vec<Option<CloudRef>>,
+    /// Where the readings of motion sensors since the frame before are; `None` where there are none.
+    pub motion: Option<Payload>,
 }
 
 /// Something that was left out, counted.

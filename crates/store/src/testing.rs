@@ -6,8 +6,9 @@ use nalgebra::Vector3;
 use ommatidia_geometry::camera::Pinhole;
 use ommatidia_geometry::{Duration, Intrinsics, Pose, Timestamp, so3};
 use ommatidia_scene::{
-    CameraSensor, ContentHash, ImuSensor, Input, LidarSensor, PointCloud, PoseSample, PoseSource,
-    Provenance, ReadoutDirection, Rig, Scale, Shutter,
+    CameraSensor, ContentHash, GnssSample, ImuSample, ImuSensor, Input, LidarSensor,
+    MotionReadings, PointCloud, PoseSample, PoseSource, Provenance, ReadoutDirection, Rig, Scale,
+    Shutter, WheelSample,
 };
 
 use crate::{ClipHeader, ClipSummary, ClipWriter, EncodedImage, Error, FrameData, depth_png};
@@ -83,7 +84,21 @@ pub(crate) fn frame(index: usize) -> FrameData {
                 world_from_ego: pose(index as f64 + 0.1 * k as f64),
             })
             .collect(),
+        motion: if index == 1 { MotionReadings::default() } else { motion(time(-3_000)) },
         truth: None,
+    }
+}
+
+fn motion(timestamp: Timestamp) -> MotionReadings {
+    let (acceleration_m_s2, angular_velocity_rad_s) = ([0.1, 1.0 / 3.0, 9.81], [1e-9, -0.2, 0.3]);
+    MotionReadings {
+        imu: vec![ImuSample { timestamp, acceleration_m_s2, angular_velocity_rad_s }],
+        wheels: vec![WheelSample { timestamp, speed_m_s: 13.9, yaw_rate_rad_s: -0.01 }],
+        gnss: vec![GnssSample {
+            timestamp,
+            p_in_world_m: [1.0, 2.0, 3.0],
+            deviation_m: [0.5, 0.5, 1.5],
+        }],
     }
 }
 

@@ -141,6 +141,7 @@ impl Source for Rendered {
             clouds: frame.clouds.into_iter().map(|cloud| Some((timestamp, cloud))).collect(),
             poses: vec![PoseSample { timestamp, world_from_ego: self.drive.world_from_ego(index) }],
             truth: Some(frame.truth),
+            ..FrameData::default()
         }))
     }
 

@@ -67,6 +67,8 @@ pub(super) struct FrameRecord {
     pub(super) timestamp_ns: i64,
     pub(super) images: Vec<Option<PayloadRecord>>,
     pub(super) clouds: Vec<Option<PayloadRecord>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) motion: Option<PayloadRecord>,
 }
 
 /// One payload: the only message of its own chunk.
@@ -180,7 +182,9 @@ impl FrameTable {
             if frames.last().is_some_and(|last| last.timestamp >= timestamp) {
                 return Err(format!("frame {index} is not after the one before it"));
             }
-            for payload in record.images.iter().chain(&record.clouds).flatten() {
+            for payload in
+                record.images.iter().chain(&record.clouds).chain([&record.motion]).flatten()
+            {
                 hashes.push((payload.chunk, payload.blake3));
             }
             let image = |payload: PayloadRecord| {
@@ -200,6 +204,7 @@ impl FrameTable {
                 timestamp,
                 images: images.collect::<Result<_, _>>()?,
                 clouds: record.clouds.into_iter().map(|entry| entry.map(cloud)).collect(),
+                motion: record.motion.map(|payload| Payload(payload.chunk)),
             });
         }
         if hashes.windows(2).any(|pair| pair[0].0 >= pair[1].0) {

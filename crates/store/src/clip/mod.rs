@@ -1,7 +1,7 @@
 //! A clip is one MCAP file with Foxglove's schemas.
 //!
-//! Topics: `/camera/NAME/image`, `/camera/NAME/calibration`, `/lidar/NAME/points`, `/tf` (frames `world`,
-//! `ego` and one per sensor). Viewers open it as it is. What Foxglove's messages cannot say exactly is in
+//! Topics: `/camera/NAME/image`, `/camera/NAME/calibration`, `/lidar/NAME/points`, `/motion`, `/tf` (frames
+//! `world`, `ego` and one per sensor). Viewers open it as it is. What Foxglove's messages cannot say exactly is in
 //! two JSON attachments, `ommatidia/clip.json` and `ommatidia/frames.json`; each payload is a chunk of its
 //! own, which the frame table names, so that one read fetches it.
 
@@ -9,6 +9,7 @@ mod container;
 mod convert;
 mod disk;
 mod foxglove;
+mod motion;
 mod reader;
 mod sink;
 #[cfg(test)]
@@ -23,7 +24,8 @@ use std::path::Path;
 use bytes::Bytes;
 use ommatidia_geometry::Timestamp;
 use ommatidia_scene::{
-    ImageEncoding, PointCloud, PoseSample, PoseSource, Provenance, Rig, Scale, VectorSpace,
+    ImageEncoding, MotionReadings, PointCloud, PoseSample, PoseSource, Provenance, Rig, Scale,
+    VectorSpace,
 };
 
 use crate::Error;
@@ -95,6 +97,8 @@ pub struct FrameData {
     /// Given poses, at the sensors' own times where the source has them. Strictly ascending over the
     /// clip: all of this frame's come after all of the frame's before.
     pub poses: Vec<PoseSample>,
+    /// Readings of motion sensors since the frame before.
+    pub motion: MotionReadings,
     /// What the source's annotators or simulator say is there. Goes into labels, not into the clip.
     pub truth: Option<VectorSpace>,
 }

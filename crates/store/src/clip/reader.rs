@@ -4,14 +4,15 @@ use std::path::Path;
 
 use bytes::Bytes;
 use ommatidia_scene::{
-    Clip, CloudRef, ContentHash, GrayImage, ImageRef, Payload, PointCloud, RgbImage,
+    Clip, CloudRef, ContentHash, Frame, GrayImage, ImageRef, MotionReadings, Payload, PointCloud,
+    RgbImage,
 };
 use prost::Message;
 use serde::de::DeserializeOwned;
 
 use super::container::Container;
 use super::disk::{FRAMES, FrameTable, HEADER, HeaderRecord, VERSION};
-use super::{EncodedImage, convert, foxglove};
+use super::{EncodedImage, convert, foxglove, motion};
 use crate::{Error, hash, image};
 
 /// An open clip: header and frame table in memory, payloads on disk.
@@ -106,6 +107,16 @@ impl ClipReader {
         message
             .and_then(|message| convert::from_foxglove(&message))
             .map_err(|what| self.container.damaged(&format!("a point cloud: {what}")))
+    }
+
+    /// What sensors of motion reported since the frame before; nothing where there are none.
+    ///
+    /// # Errors
+    /// [`Error::Read`]; [`Error::Clip`] if the payload is damaged.
+    pub fn motion(&self, frame: &Frame) -> Result<MotionReadings, Error> {
+        let Some(payload) = frame.motion else { return Ok(MotionReadings::default()) };
+        let readings = motion::decode(&self.payload(payload)?);
+        readings.map_err(|what| self.container.damaged(&format!("motion readings: {what}")))
     }
 
     /// Reads every payload and compares it with the frame table.

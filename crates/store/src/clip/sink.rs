@@ -12,6 +12,7 @@ use ommatidia_geometry::Timestamp;
 
 use super::ClipHeader;
 use super::foxglove::Schema;
+use super::motion::SCHEMA;
 use crate::Error;
 use crate::atomic::AtomicFile;
 
@@ -21,6 +22,7 @@ pub(super) struct Channels {
     pub(super) images: Vec<u16>,
     pub(super) calibrations: Vec<u16>,
     pub(super) clouds: Vec<u16>,
+    pub(super) motion: u16,
 }
 
 pub(super) struct Sink {
@@ -71,7 +73,11 @@ impl Sink {
         for lidar in &header.rig.lidars {
             clouds.push(channel(Schema::PointCloud, format!("/lidar/{}/points", lidar.name))?);
         }
-        Ok(Channels { transforms, images, calibrations, clouds })
+        let motion = self.with(|writer| {
+            let id = writer.add_schema("ommatidia.Motion", "jsonschema", SCHEMA.as_bytes())?;
+            writer.add_channel(id, "/motion", "json", &BTreeMap::new())
+        })?;
+        Ok(Channels { transforms, images, calibrations, clouds, motion })
     }
 
     /// Writes a message and ends the chunk after it; returns the chunk's index.

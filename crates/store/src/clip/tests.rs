@@ -36,6 +36,7 @@ fn same(reader: &ClipReader, header: &ClipHeader, frames: &[FrameData]) {
                 assert_eq!(encoded.bytes, given.bytes);
             }
         }
+        assert_eq!(reader.motion(read).unwrap(), given.motion);
         for (cloud, given) in read.clouds.iter().zip(&given.clouds) {
             assert_eq!(cloud.is_some(), given.is_some());
             if let (Some(cloud), Some((time, given))) = (cloud, given) {
@@ -127,7 +128,7 @@ proptest! {
                 images: vec![None, seed.map(|seed| (time, testing::png(seed % 4096)))],
                 clouds: vec![cloud.map(|cloud| (time, cloud))],
                 poses: if with_poses { vec![PoseSample { timestamp, world_from_ego }] } else { vec![] },
-                truth: None,
+                ..FrameData::default()
             }
         };
         let frames: Vec<FrameData> = entries.into_iter().enumerate().map(frame).collect();

@@ -10,7 +10,7 @@ use rayon::prelude::*;
 use super::disk::{FRAMES, FrameRecord, FrameTable, HEADER, HeaderRecord, PayloadRecord, VERSION};
 use super::foxglove;
 use super::sink::{Channels, Sink};
-use super::{ClipHeader, EncodedImage, FrameData, convert, reader};
+use super::{ClipHeader, EncodedImage, FrameData, convert, motion, reader};
 use crate::pose_record::PoseRecord;
 use crate::{Error, hash, image};
 
@@ -66,6 +66,7 @@ impl ClipWriter {
             timestamp_ns: frame.timestamp.0,
             images: Vec::with_capacity(frame.images.len()),
             clouds: Vec::with_capacity(frame.clouds.len()),
+            motion: None,
         };
         if self.table.frames.is_empty() {
             self.write_calibrations(frame)?;
@@ -79,6 +80,7 @@ impl ClipWriter {
             let write = |(time, cloud): &(Timestamp, _)| self.write_cloud(lidar, *time, cloud);
             record.clouds.push(entry.as_ref().map(write).transpose()?);
         }
+        record.motion = self.write_motion(frame)?;
         let poses = frame.poses.iter().map(|p| (p.timestamp.0, PoseRecord::new(&p.world_from_ego)));
         self.table.poses.extend(poses);
         self.table.frames.push(record);
@@ -229,6 +231,14 @@ impl ClipWriter {
     ) -> Result<PayloadRecord, Error> {
         let message = convert::cloud(cloud, &self.header.rig.lidars[lidar].name, time);
         self.write_payload(self.channels.clouds[lidar], time, &message.encode_to_vec(), None)
+    }
+
+    fn write_motion(&mut self, frame: &FrameData) -> Result<Option<PayloadRecord>, Error> {
+        if frame.motion.is_empty() {
+            return Ok(None);
+        }
+        let message = motion::encode(&frame.motion).map_err(|what| self.frame_error(what))?;
+        self.write_payload(self.channels.motion, frame.timestamp, &message, None).map(Some)
     }
 
     fn write_payload(

@@ -161,7 +161,7 @@ impl KittiDrive {
             clouds.push(scan.map(|cloud| (timestamp, cloud)));
         }
         let poses = self.poses.until(timestamp);
-        Ok(Some((frame, FrameData { timestamp, images, clouds, poses, truth: None })))
+        Ok(Some((frame, FrameData { timestamp, images, clouds, poses, ..FrameData::default() })))
     }
 
     /// The sequence's directory.

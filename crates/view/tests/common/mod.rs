@@ -116,6 +116,7 @@ impl Drive for TestDrive {
             clouds: vec![Some((pose.timestamp, cloud))],
             poses: vec![pose],
             truth: Some(space(self.frame, ClassId(9))),
+            ..FrameData::default()
         };
         self.frame += 1;
         Ok(Some(data))

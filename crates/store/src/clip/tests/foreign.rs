@@ -20,12 +20,15 @@ fn any_mcap_reader_finds_messages_of_foxgloves_schemas() {
     for message in mcap::MessageStream::new(&bytes).unwrap() {
         let message = message.unwrap();
         let schema = message.channel.schema.clone().unwrap();
-        assert_eq!(
-            (schema.encoding.as_str(), message.channel.message_encoding.as_str()),
-            ("protobuf", "protobuf")
-        );
-        let set = FileDescriptorSet::decode(&schema.data[..]).unwrap();
-        resolves(&set, &schema.name);
+        let encodings = (schema.encoding.as_str(), message.channel.message_encoding.as_str());
+        if message.channel.topic == "/motion" {
+            assert_eq!(encodings, ("jsonschema", "json"));
+            serde_json::from_slice::<serde_json::Value>(&schema.data).unwrap();
+        } else {
+            assert_eq!(encodings, ("protobuf", "protobuf"));
+            let set = FileDescriptorSet::decode(&schema.data[..]).unwrap();
+            resolves(&set, &schema.name);
+        }
         *counts.entry((message.channel.topic.clone(), schema.name.clone())).or_insert(0) += 1;
     }
     let found: Vec<(&str, &str, i32)> = counts
@@ -40,6 +43,7 @@ fn any_mcap_reader_finds_messages_of_foxgloves_schemas() {
             ("/camera/right/calibration", "foxglove.CameraCalibration", 1),
             ("/camera/right/image", "foxglove.CompressedImage", 2),
             ("/lidar/top/points", "foxglove.PointCloud", 1),
+            ("/motion", "ommatidia.Motion", 3),
             ("/tf", "foxglove.FrameTransforms", 3),
         ]
     );

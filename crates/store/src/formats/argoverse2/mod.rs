@@ -215,7 +215,7 @@ impl Drive for Argoverse2Drive {
             _ => last.map_or(timestamp, |last| last.max(timestamp)),
         };
         let poses = self.poses.until(end);
-        Ok(Some(FrameData { timestamp, images, clouds, poses, truth }))
+        Ok(Some(FrameData { timestamp, images, clouds, poses, truth, ..FrameData::default() }))
     }
 
     fn skipped(&self) -> Vec<Skipped> {

@@ -185,7 +185,14 @@ impl Drive for DgpDrive {
             _ => times.max().map_or(sample.timestamp, |last| last.max(sample.timestamp)),
         };
         let poses = self.poses.until(end);
-        Ok(Some(FrameData { timestamp: sample.timestamp, images, clouds, poses, truth }))
+        Ok(Some(FrameData {
+            timestamp: sample.timestamp,
+            images,
+            clouds,
+            poses,
+            truth,
+            ..FrameData::default()
+        }))
     }
 
     fn skipped(&self) -> Vec<Skipped> {

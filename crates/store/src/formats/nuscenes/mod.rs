@@ -133,7 +133,7 @@ impl Drive for NuScenesDrive {
             _ => last.map_or(timestamp, |last| last.max(timestamp)),
         };
         let poses = self.poses.until(end);
-        Ok(Some(FrameData { timestamp, images, clouds, poses, truth }))
+        Ok(Some(FrameData { timestamp, images, clouds, poses, truth, ..FrameData::default() }))
     }
 
     fn skipped(&self) -> Vec<Skipped> {
