@@ -169,6 +169,59 @@ fn a_given_trajectory_sets_the_world() {
     }
 }
 
+/// About normal numbers, the same every time.
+struct Noise(ommatidia_geometry::ransac::Random);
+
+impl Noise {
+    fn normal(&mut self) -> f64 {
+        (0..12).map(|_| self.0.uniform()).sum::<f64>() - 6.0
+    }
+}
+
+#[test]
+fn satellites_take_out_drift_and_leave_the_steps_smooth() {
+    const SIGMA_M: f64 = 0.4;
+    let mut recording = rendered(60);
+    // A wrong baseline makes the path 3 % too long.
+    let lever = &mut recording.rig.cameras[1].ego_from_camera.translation;
+    lever.y *= 1.03;
+    let alone = run(&recording, None);
+    // Positions only, in a world that the vehicle does not begin along the axis of.
+    let start =
+        ommatidia_geometry::Pose::<ommatidia_geometry::World, ommatidia_geometry::World>::exp(
+            &nalgebra::Vector6::new(100.0, -50.0, 3.0, 0.0, 0.0, 2.0),
+        );
+    let moved = |p: &PoseSample| PoseSample { world_from_ego: start * p.world_from_ego, ..*p };
+    let truth: Vec<PoseSample> = recording.truth.samples().iter().map(moved).collect();
+    let mut noise = Noise(ommatidia_geometry::ransac::Random::new(5));
+    let mut fix = |p: &PoseSample| {
+        let off = nalgebra::Vector3::from_fn(|_, _| SIGMA_M * noise.normal());
+        let rotation = nalgebra::UnitQuaternion::identity();
+        let world_from_ego =
+            ommatidia_geometry::Pose::new(rotation, p.world_from_ego.translation + off);
+        PoseSample { world_from_ego, ..*p }
+    };
+    let fixes: Vec<PoseSample> = truth.iter().map(&mut fix).collect();
+    let given = Trajectory::new(PoseSource::Gnss, Scale::Metric, fixes).unwrap();
+    let mut config = OdometryConfig::default();
+    config.prior.gnss_position_m = SIGMA_M;
+    let mut odometry = Odometry::new(&recording.rig, &config).unwrap();
+    for (timestamp, images) in &recording.frames {
+        let prior = Some(&given);
+        odometry.step(&OdometryInput { timestamp: *timestamp, images, prior }).unwrap();
+    }
+    let fused = odometry.finish();
+    let protocol = TrajectoryProtocol::default();
+    let against = |samples: &[PoseSample]| evaluate(&truth, samples, &protocol).unwrap();
+    let by_cameras = compare(&recording.truth, &alone);
+    let (by_satellites, both) = (against(given.samples()), against(fused.trajectory.samples()));
+    println!("cameras {by_cameras:?}\nsatellites {by_satellites:?}\nboth {both:?}");
+    assert_eq!(fused.trajectory.scale, Scale::Metric);
+    assert!(both.ate_rmse_m < 0.5 * by_cameras.ate_rmse_m, "{both:?}");
+    assert!(both.ate_rmse_m < 0.5 * by_satellites.ate_rmse_m, "{both:?}");
+    assert!(both.rpe_trans_m < 0.1 * by_satellites.rpe_trans_m, "{both:?}");
+}
+
 #[test]
 fn bad_input_is_named() {
     let recording = rendered(2);

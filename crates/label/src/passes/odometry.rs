@@ -22,7 +22,7 @@ pub(super) struct Odometry;
 
 const STAGES: &[StageSpec] = &[StageSpec {
     name: "odometry",
-    version: 1,
+    version: 2,
     needs: &[],
     table: Table::Trajectory,
     config: |config| json!({ "odometry": config.odometry, "use_poses": config.use_poses }),

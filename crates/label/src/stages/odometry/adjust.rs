@@ -11,16 +11,16 @@ use ommatidia_geometry::bundle::{
 use ommatidia_scene::{PoseSource, Rig};
 
 use super::config::OdometryConfig;
-use super::ground;
 use super::state::{Depth, Keyframe, State, Track};
 use super::view::to_point;
+use super::{ground, shutter};
 
 /// Loss of reprojection errors, standard deviations: 95 % efficiency for normal noise.
 const LOSS: Loss = Loss::Cauchy(2.385);
 /// Sightings farther from their prediction are dropped, standard deviations.
 const OUTLIER: f64 = 5.0;
 /// Trust in a motion that was only predicted: of its distance, plus metres, and radians.
-const PREDICTED: (f64, f64, f64) = (0.2, 0.1, 0.05);
+pub(super) const PREDICTED: (f64, f64, f64) = (0.2, 0.1, 0.05);
 
 /// What adjustment works on.
 pub(super) struct Adjuster<'a> {
@@ -109,10 +109,17 @@ impl Adjuster<'_> {
                     continue;
                 }
                 let slot = seen.keyframe as usize - range.start;
+                let mut camera = slot * per_frame + usize::from(seen.camera);
+                if shutter::is_rolling(&self.rig.cameras[usize::from(seen.camera)]) {
+                    let ego_from_camera = shutter::mount_of(self.rig, keyframes, seen);
+                    let RigCamera { intrinsics, .. } = problem.cameras[camera];
+                    camera = problem.cameras.len();
+                    problem.cameras.push(RigCamera { intrinsics, ego_from_camera });
+                }
                 links.push(Link { track: index, sighting });
                 problem.observations.push(Observation {
                     pose: slot as u32,
-                    camera: (slot * per_frame + usize::from(seen.camera)) as u32,
+                    camera: camera as u32,
                     landmark: problem.landmarks.len() as u32,
                     pixel: to_point(seen.pixel),
                     sigma_px: self.config.sigma_px,

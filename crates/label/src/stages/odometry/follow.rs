@@ -1,5 +1,6 @@
 //! Points followed from the reference keyframe's images into new ones, and between cameras.
 
+use nalgebra::Vector6;
 use ommatidia_geometry::{Camera, CameraModel, Ego, Intrinsics, Pose, World};
 use ommatidia_kernels::flow::{LkOptions, Pyramid, Warp, correlate, track};
 use ommatidia_kernels::simd::Simd;
@@ -7,6 +8,7 @@ use ommatidia_scene::Rig;
 use rayon::prelude::*;
 
 use super::config::OdometryConfig;
+use super::shutter;
 use super::state::{Depth, Track};
 use super::triangulate::{Again, Distance, triangulate};
 use super::view::{NO_WARP, Transfer, View, Views, inverse_distance_from, ray, to_point, transfer};
@@ -27,6 +29,8 @@ pub(super) struct Follower<'a> {
     pub rig: &'a Rig,
     pub config: &'a OdometryConfig,
     pub simd: Simd,
+    /// Of the vehicle at the current images, right tangent per second.
+    pub velocity: Vector6<f64>,
 }
 
 /// A point's sighting by a partner of its host.
@@ -40,6 +44,12 @@ pub(super) struct Partnered {
 impl Follower<'_> {
     fn intrinsics(&self, camera: usize) -> &Intrinsics {
         &self.rig.cameras[camera].intrinsics
+    }
+
+    /// Where a camera was when a pixel was exposed, in the ego frame at the frame's time.
+    pub(super) fn mount(&self, camera: usize, view: &View, pixel: [f32; 2]) -> Pose<Ego, Camera> {
+        let sensor = &self.rig.cameras[camera];
+        shutter::mount_at(sensor, view.ego_from_camera, &self.velocity, pixel)
     }
 
     /// Where each track is in the current images, `None` if it is lost or not `wanted`.
@@ -105,7 +115,8 @@ impl Follower<'_> {
     ) -> Vec<Partnered> {
         let find = |&camera: &usize| {
             let (own, other) = (views[host].as_ref()?, views[camera].as_ref()?);
-            let other_from_own = other.ego_from_camera.inverse() * own.ego_from_camera;
+            let mounted = self.mount(host, own, pixel);
+            let other_from_own = other.ego_from_camera.inverse() * mounted;
             let models = (self.intrinsics(host), self.intrinsics(camera));
             let inverse = match expected {
                 Some(inverse) => inverse,
@@ -116,7 +127,7 @@ impl Follower<'_> {
             let found = self.there_and_back((own, other), pixel, &start, coarsest)?;
             let again = Again {
                 intrinsics: models.1,
-                here_from_first: other_from_own,
+                here_from_first: self.mount(camera, other, found).inverse() * mounted,
                 pixel: to_point(found),
             };
             let distance = triangulate((models.0, pixel), &[again], inverse)?;

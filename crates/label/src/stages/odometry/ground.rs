@@ -183,6 +183,7 @@ mod tests {
             mounts: Vec::new(),
             restarted: false,
             prior: None,
+            fix: None,
         };
         State {
             keyframes: vec![keyframe],

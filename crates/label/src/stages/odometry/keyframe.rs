@@ -10,6 +10,7 @@ use super::adjust::Adjuster;
 use super::follow::{Follower, Partnered};
 use super::ground;
 use super::overlap::Roles;
+use super::shutter;
 use super::state::{Depth, Sighting, State, Track};
 use super::triangulate::{Again, triangulate};
 use super::view::{Views, inverse_distance_from, landmark_at, ray, to_point};
@@ -112,7 +113,6 @@ impl Keyframer<'_> {
         let Some(view) = views[host].as_ref() else { return };
         let newest = Self::newest(state);
         let world_from_ego = state.keyframes[newest as usize].world_from_ego;
-        let world_from_camera = world_from_ego * view.ego_from_camera;
         let intrinsics = &self.follower.rig.cameras[host].intrinsics;
         let partners = &self.roles.partners[host];
         let started: Vec<Option<Track>> = fresh
@@ -129,6 +129,8 @@ impl Keyframer<'_> {
                     |d| d.inverse,
                 );
                 let depth = if measured.is_some() { Depth::Measured } else { Depth::Guessed };
+                let mount = self.follower.mount(host, view, pixel);
+                let world_from_camera = world_from_ego * mount;
                 let landmark = landmark_at(intrinsics, &world_from_camera, pixel, inverse)?;
                 let own = Sighting { keyframe: newest, camera: host as u16, pixel };
                 let sightings =
@@ -151,12 +153,7 @@ impl Keyframer<'_> {
     fn measure(&self, state: &mut State) {
         let rig = self.follower.rig;
         let keyframes = &state.keyframes;
-        let world_from_camera = |s: &Sighting| {
-            let keyframe = &keyframes[s.keyframe as usize];
-            let camera = usize::from(s.camera);
-            let mount = keyframe.mounts.get(camera).copied();
-            keyframe.world_from_ego * mount.unwrap_or(rig.cameras[camera].ego_from_camera)
-        };
+        let world_from_camera = |s: &Sighting| shutter::world_from_camera(rig, keyframes, s);
         state.tracks.par_iter_mut().filter(|t| t.depth == Depth::Guessed).for_each(|track| {
             let Some((first, rest)) = track.sightings.split_first() else { return };
             if rest.is_empty() {

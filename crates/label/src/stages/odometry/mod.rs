@@ -7,10 +7,14 @@
 //! hindsight. Points on other moving things disagree with the vehicle's motion and are dropped.
 //! After Leutenegger et al. 2015 (OKVIS) and Mur-Artal & Tardós 2017 (ORB-SLAM2).
 //!
-//! The world begins at the first ego pose, or is that of the given trajectory.
+//! The world begins at the first ego pose, or is that of the given trajectory. Poses of a data set and
+//! wheels take part in every adjustment; positions by satellites, whose noise only a long way averages
+//! out, set the whole path in the end. Loops are not closed: a place that is visited again is not
+//! recognised, and drift stays what it is.
 
 mod account;
 mod adjust;
+mod anchor;
 mod checkpoint;
 mod confidence;
 mod config;
@@ -22,6 +26,7 @@ mod motion;
 mod overlap;
 mod prepare;
 mod recalibrate;
+mod shutter;
 mod smooth;
 mod state;
 mod triangulate;
@@ -165,6 +170,7 @@ impl Odometry {
     pub fn finish(mut self) -> OdometryResult {
         let adjuster = Adjuster::new(&self.rig, &self.config, &self.state);
         smooth::smooth(&adjuster, &mut self.state);
+        anchor::anchor(&mut self.state, self.config.prior.gnss_position_m);
         let state = &self.state;
         let samples = state
             .frames
@@ -187,7 +193,10 @@ impl Odometry {
     }
 
     fn follower(&self) -> Follower<'_> {
-        Follower { rig: &self.rig, config: &self.config, simd: self.simd }
+        let newest = self.state.keyframes.len().checked_sub(1);
+        let velocity = newest.map(|i| shutter::velocity(&self.state.keyframes, i));
+        let velocity = velocity.unwrap_or_default();
+        Follower { rig: &self.rig, config: &self.config, simd: self.simd, velocity }
     }
 
     /// Takes over a measured motion, and makes a keyframe of the frame if it is time for one.
@@ -250,6 +259,10 @@ impl Odometry {
         mounts: Vec<Pose<Ego, ommatidia_geometry::Camera>>,
         restarted: bool,
     ) {
+        let satellites = input.prior.filter(|prior| prior.source == PoseSource::Gnss);
+        let before = self.state.keyframes.last().filter(|_| !restarted);
+        let before = before.map(|keyframe| (keyframe.timestamp, keyframe.world_from_ego));
+        let this = (input.timestamp, world_from_ego);
         self.state.keyframes.push(Keyframe {
             frame: self.state.frames.len() as u32,
             timestamp: input.timestamp,
@@ -257,6 +270,7 @@ impl Odometry {
             mounts,
             restarted,
             prior: input.prior.and_then(|prior| prior.at(input.timestamp)),
+            fix: satellites.and_then(|given| anchor::fix(given, before, this)),
         });
     }
 
@@ -282,9 +296,11 @@ impl Odometry {
     }
 
     fn complete_keyframe(&mut self, views: Views) {
+        let velocity = self.follower().velocity;
         let mut state = std::mem::take(&mut self.state);
         let adjuster = Adjuster::new(&self.rig, &self.config, &state);
-        let keyframer = Keyframer { follower: self.follower(), roles: &self.roles, adjuster };
+        let follower = Follower { velocity, ..self.follower() };
+        let keyframer = Keyframer { follower, roles: &self.roles, adjuster };
         keyframer.complete(&mut state, &views);
         smooth::smooth_if_due(&keyframer.adjuster, &mut state);
         if self.config.recalibrate {

@@ -4,6 +4,7 @@ use nalgebra::{Matrix6, Point2};
 use ommatidia_geometry::bundle::{
     BundleOptions, BundleProblem, Landmark, Observation, PoseVariable, RigCamera,
 };
+use ommatidia_geometry::ransac::Random;
 use ommatidia_geometry::{Ego, Loss, Pose, World};
 
 /// A point with known position seen now.
@@ -57,7 +58,7 @@ pub(super) fn estimate(
     };
     let convinced = starts.iter().any(|&start| consider(estimator.anneal(start)));
     if !convinced && matches.len() >= SAMPLE_SIZE {
-        let mut random = Random(seed);
+        let mut random = Random::new(seed);
         for _ in 0..SAMPLES {
             let sample: Vec<usize> =
                 (0..SAMPLE_SIZE).map(|_| random.below(matches.len())).collect();
@@ -151,18 +152,5 @@ impl Estimator<'_> {
         let mut inliers = vec![false; self.matches.len()];
         agreeing.iter().for_each(|&i| inliers[i] = true);
         Some(Motion { world_from_ego: pose, inliers, count: agreeing.len(), covariance })
-    }
-}
-
-/// Splitmix64 (Steele et al. 2014): small, and the same everywhere.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, count: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        ((z ^ (z >> 31)) % count as u64) as usize
     }
 }

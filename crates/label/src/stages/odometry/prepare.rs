@@ -3,7 +3,7 @@
 use nalgebra::Vector6;
 use ommatidia_geometry::{Camera, Ego, Pose, Timestamp, World};
 use ommatidia_kernels::flow::Pyramid;
-use ommatidia_scene::{CameraSensor, GrayImage};
+use ommatidia_scene::{CameraSensor, GrayImage, PoseSource};
 use rayon::prelude::*;
 
 use super::account::Reason;
@@ -78,7 +78,9 @@ impl Odometry {
         };
         let pose = self.state.pose_of(last);
         let elapsed_s = (input.timestamp - last.timestamp).as_secs_f64();
-        let before = input.prior.and_then(|prior| prior.at(last.timestamp));
+        // Between two frames satellites err by more than the vehicle moves.
+        let smooth = input.prior.filter(|prior| prior.source != PoseSource::Gnss);
+        let before = smooth.and_then(|prior| prior.at(last.timestamp));
         if let (Some(before), Some(now)) = (before, given) {
             let moved = before.inverse() * now;
             let velocity = moved.log() / elapsed_s;
@@ -103,7 +105,8 @@ impl Odometry {
         if input.images.iter().all(|image| late(image).abs() < SIMULTANEOUS_S) {
             return Vec::new();
         }
-        let at = |time: Timestamp| input.prior.and_then(|prior| prior.at(time));
+        let smooth = input.prior.filter(|prior| prior.source != PoseSource::Gnss);
+        let at = |time: Timestamp| smooth.and_then(|prior| prior.at(time));
         let mount = |(camera, image): (&CameraSensor, &Option<_>)| {
             let given = image.as_ref().and_then(|(time, _): &(Timestamp, GrayImage)| {
                 Some(at(input.timestamp)?.inverse() * at(*time)?)

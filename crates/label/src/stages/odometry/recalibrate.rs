@@ -7,11 +7,12 @@
 //! KITTI's see Cvišić et al. 2021, *Recalibrating the KITTI dataset camera setup*.
 
 use nalgebra::{Matrix2x4, Matrix3, Matrix4, Vector2, Vector3, Vector4, Vector6};
-use ommatidia_geometry::{Camera, CameraModel, Ego, Pose, World, so3};
+use ommatidia_geometry::{CameraModel, Pose, so3};
 use ommatidia_scene::Rig;
 use serde::{Deserialize, Serialize};
 
 use super::overlap::Roles;
+use super::shutter;
 use super::state::{Keyframe, Sighting, State, Track};
 use super::triangulate::{Again, triangulate};
 use super::view::{inverse_distance_from, ray, to_point};
@@ -79,11 +80,7 @@ fn compare(
     own: &[&Sighting],
     seen: &Sighting,
 ) -> Option<Row> {
-    let world_from = |s: &Sighting| -> Pose<World, Camera> {
-        let (keyframe, camera) = (&keyframes[s.keyframe as usize], usize::from(s.camera));
-        let mount: Option<Pose<Ego, Camera>> = keyframe.mounts.get(camera).copied();
-        keyframe.world_from_ego * mount.unwrap_or(rig.cameras[camera].ego_from_camera)
-    };
+    let world_from = |s: &Sighting| shutter::world_from_camera(rig, keyframes, s);
     let host = &rig.cameras[usize::from(track.host)].intrinsics;
     let newest = own.iter().find(|s| s.keyframe == seen.keyframe)?;
     // From the newest, whose ray is shared with the partner.

@@ -1,5 +1,6 @@
 //! What the odometry knows: points, keyframes, frames. All of it but the images can be saved.
 
+use nalgebra::Point3;
 use ommatidia_geometry::bundle::Landmark;
 use ommatidia_geometry::{Camera, Ego, Pose, Timestamp, World};
 use ommatidia_scene::{PoseSource, Scale};
@@ -56,6 +57,17 @@ pub(super) struct Keyframe {
     pub restarted: bool,
     /// Where the given trajectory has it.
     pub prior: Option<Pose<World, Ego>>,
+    /// Where satellites have it, if the given trajectory is theirs.
+    pub fix: Option<Fix>,
+}
+
+/// A position by satellites, around the time of a keyframe.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub(super) struct Fix {
+    /// Mean of the positions since the keyframe before, metres.
+    pub in_world: Point3<f64>,
+    /// Where the vehicle was at their times, on the mean, in the ego frame of the keyframe.
+    pub in_ego: Point3<f64>,
 }
 
 /// A frame's pose relative to a keyframe, so that it follows when that one is adjusted.
@@ -99,22 +111,30 @@ pub(super) struct State {
     pub grounded: u64,
     /// Mean slope of the ground along x and y of the vehicle there.
     pub slope: [f64; 2],
+    /// Satellites have set the world and the scale.
+    pub anchored: bool,
 }
 
 /// Sightings by partner cameras per keyframe that fix the scale.
 const METRIC_PARTNERED: u64 = 8;
 
 impl State {
-    /// Cameras that see the same points, or the given trajectory, fix the scale.
+    /// Cameras that see the same points, or the given trajectory, fix the scale while driving.
+    /// Satellites tell it only in the end: over short ways their noise is larger than the way.
     pub(super) fn scale_is_measured(&self) -> bool {
+        let given = |(source, scale)| scale == Scale::Metric && source != PoseSource::Gnss;
+        self.prior.is_some_and(given) || self.scale_is_seen()
+    }
+
+    /// Cameras that see the same points fix the scale.
+    pub(super) fn scale_is_seen(&self) -> bool {
         let keyframes = self.keyframes.len() as u64;
-        let given = self.prior.is_some_and(|(_, scale)| scale == Scale::Metric);
-        given || (keyframes > 0 && self.partnered >= METRIC_PARTNERED * keyframes)
+        keyframes > 0 && self.partnered >= METRIC_PARTNERED * keyframes
     }
 
     /// What fixes the scale.
     pub(super) fn scale(&self) -> Scale {
-        if self.scale_is_measured() {
+        if self.anchored || self.scale_is_measured() {
             Scale::Metric
         } else if self.grounded > 0 && 2 * self.grounded >= self.keyframes.len() as u64 {
             Scale::CameraHeight
