@@ -55,6 +55,14 @@ pub trait Format: Sync {
     fn open(&self, source: &Path, options: &ImportOptions) -> Result<Box<dyn Drive>, Error>;
 }
 
+/// The cameras that a rig file describes (`docs/rig.md`), where their images do not matter.
+///
+/// # Errors
+/// The file cannot be read, is no rig, or holds a number out of bounds.
+pub fn read_rig(path: &Path) -> Result<ommatidia_scene::Rig, Error> {
+    images::read_rig(path)
+}
+
 /// One drive being read, frame by frame, in memory that does not grow with its length.
 pub trait Drive {
     /// What is known before the frames.

@@ -54,6 +54,15 @@ impl Format for Images {
     }
 }
 
+/// The cameras that a rig file describes (`docs/rig.md`), without images.
+///
+/// # Errors
+/// The file cannot be read, is no rig, or holds a number out of bounds.
+pub(super) fn read_rig(path: &Path) -> Result<ommatidia_scene::Rig, Error> {
+    let mut inputs = Inputs::new(path.parent().unwrap_or(path));
+    RigFile::read(path, &mut inputs)?.rig(path)
+}
+
 fn is_image(path: &Path) -> bool {
     let extension = path.extension().map(|extension| extension.to_string_lossy().to_lowercase());
     extension.is_some_and(|extension| EXTENSIONS.contains(&extension.as_str()))
