@@ -14,6 +14,7 @@ A family is a module of `families/` with
     cases()    pairs (name, input); small ones: they are committed. Seeded.
     large()    optional: more such pairs, for the table alone
     official(input)  the tool's figures, {name: float}
+    group(figure)  optional: the name of the table's row that a figure belongs to; the row shows its worst
     NOTES      optional {figure: why it may differ, by the tool's own line}; such rows do not fail
 """
 
@@ -43,6 +44,15 @@ def to_json(value):
     if isinstance(value, float) and not math.isfinite(value):
         return "nan" if math.isnan(value) else ("inf" if value > 0 else "-inf")
     return value
+
+
+def rounded(value, digits=4):
+    """An input with fewer digits, for a smaller fixture."""
+    if isinstance(value, dict):
+        return {key: rounded(inner, digits) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [rounded(inner, digits) for inner in value]
+    return round(value, digits) if isinstance(value, float) else value
 
 
 def ours(parity, family, given):
@@ -83,7 +93,7 @@ def main():
     parser.add_argument("--parity", help="the example `parity`, built")
     parser.add_argument("--only", nargs="*", help="families; all without it")
     parser.add_argument("--write", action="store_true", help="renew the fixtures")
-    parser.add_argument("--full", action="store_true", help="a row per case; without it the worst case per figure")
+    parser.add_argument("--full", action="store_true", help="a row per case; without it the worst case per metric")
     arguments = parser.parse_args()
     names = sorted(module.name for module in pkgutil.iter_modules([os.path.join(HERE, "families")]))
     failed = 0
@@ -93,6 +103,8 @@ def main():
         shown = {}
         for row in rows_of(name, arguments):
             family, case, figure, theirs, mine = row
+            figure = getattr(family, "group", str)(figure)
+            row = (family, case, figure, theirs, mine)
             key = (figure, case if arguments.full else None)
             before = shown.get(key)
             if before is None or difference(theirs, mine) > difference(*before[3:]):

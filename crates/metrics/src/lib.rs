@@ -5,6 +5,7 @@
 pub mod depth;
 pub mod detection;
 mod error;
+mod numeric;
 pub mod occupancy;
 pub mod occupancy_lidar;
 pub mod occupancy_rays;

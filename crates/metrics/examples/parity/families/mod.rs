@@ -3,6 +3,7 @@
 //! The example `parity` and the test of the same name run them. JSON has no NaN or infinity: both sides write
 //! `"nan"`, `"inf"` and `"-inf"`.
 
+mod nuscenes_detection;
 mod trajectory;
 
 use std::collections::BTreeMap;
@@ -17,7 +18,8 @@ pub(crate) type Figures = BTreeMap<String, f64>;
 type Family = fn(Value) -> Result<Figures, String>;
 
 /// Families by name, which is also that of `bench/metrics/families/NAME.py` and `tests/parity/NAME.json`.
-pub(crate) const FAMILIES: &[(&str, Family)] = &[("trajectory", trajectory::run)];
+pub(crate) const FAMILIES: &[(&str, Family)] =
+    &[("nuscenes_detection", nuscenes_detection::run), ("trajectory", trajectory::run)];
 
 /// The figures of a family on an input.
 ///
