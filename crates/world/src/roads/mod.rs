@@ -1,5 +1,79 @@
-//! Road networks.
+//! Road networks: lanes and how they join, junctions, crossings, pavements, and the ground itself.
+//!
+//! A [`Network`] comes from a seed ([`Network::generate`]) or from an OpenDRIVE file. Everything is in
+//! the frame `World` of the site, metres; traffic drives on the right.
 
-/// Roads of a site: lanes and how they join, the ground, and what may be driven on.
+mod build;
+mod curve;
+mod generate;
+mod graph;
+mod ground;
+mod junction;
+mod lane;
+mod options;
+mod relief;
+mod road;
+mod walk;
+
+use std::sync::Arc;
+
+use crate::Error;
+
+pub use ground::{Facet, Finish, Ground, GroundClass, GroundPoint};
+pub use junction::{Conflict, Control, Junction, JunctionId, JunctionKind, Phase, Signal};
+pub use lane::{Edge, Lane, LaneId, LaneKind, Place, Station};
+pub use options::{Junctions, NetworkOptions, Setting};
+pub use walk::{Crossing, ParkingPlace, StopLine, Walk, WalkId, WalkKind};
+
+/// Where one can drive, stand and walk.
 #[derive(Debug, Clone, Default)]
-pub struct Network {}
+pub struct Network {
+    /// Lanes; a [`LaneId`] is an index into them.
+    pub lanes: Vec<Lane>,
+    /// Junctions; a [`JunctionId`] is an index into them.
+    pub junctions: Vec<Junction>,
+    /// Pedestrian crossings.
+    pub crossings: Vec<Crossing>,
+    /// Lines before which drivers stop or give way.
+    pub stop_lines: Vec<StopLine>,
+    /// Parking bays and kerbside places.
+    pub parking: Vec<ParkingPlace>,
+    /// Pavements, their corners and crossings as a graph for people; a [`WalkId`] is an index.
+    pub walks: Vec<Walk>,
+    /// The kind of place that was asked for; decides what stands along the roads.
+    pub setting: Setting,
+    /// The surface of roads, pavements and terrain.
+    pub ground: Arc<Ground>,
+}
+
+impl Network {
+    /// A network from a seed. The same options and seed give the same network.
+    ///
+    /// # Errors
+    /// Options out of their range, or junctions that the setting does not have.
+    pub fn generate(options: &NetworkOptions, seed: u64) -> Result<Self, Error> {
+        options.check()?;
+        Ok(generate::plan(options, seed).build())
+    }
+
+    /// A lane.
+    ///
+    /// # Panics
+    /// On an identity of another network.
+    pub fn lane(&self, id: LaneId) -> &Lane {
+        &self.lanes[id.0 as usize]
+    }
+
+    /// A junction.
+    ///
+    /// # Panics
+    /// On an identity of another network.
+    pub fn junction(&self, id: JunctionId) -> &Junction {
+        &self.junctions[id.0 as usize]
+    }
+
+    /// Ground under a point, metres: of several levels the highest. `None` outside of the terrain.
+    pub fn ground(&self, x_m: f64, y_m: f64) -> Option<GroundPoint> {
+        self.ground.at(x_m, y_m)
+    }
+}
