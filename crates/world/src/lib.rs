@@ -5,6 +5,7 @@
 
 mod bvh;
 pub mod drive;
+mod error;
 pub mod imaging;
 pub mod look;
 pub mod material;
@@ -18,3 +19,4 @@ pub mod site;
 pub mod street;
 
 pub use drive::{Drive, DriveFrame, DriveOptions};
+pub use error::Error;

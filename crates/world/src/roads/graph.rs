@@ -16,13 +16,15 @@ impl Network {
             [p.x as f32, p.y as f32, p.z as f32]
         };
         let near = |p: &Point3<f64>| (ego_from_world * *p).coords.xy().norm() <= range_m;
-        let kept: Vec<Option<[usize; 2]>> = self.lanes.iter().map(|lane| extent(lane, near)).collect();
+        let kept: Vec<Option<[usize; 2]>> =
+            self.lanes.iter().map(|lane| extent(lane, near)).collect();
         let road = class("road");
         let parking = class("parking");
         let mut lanes = Vec::new();
         for (lane, range) in self.lanes.iter().zip(&kept) {
             let Some([first, last]) = *range else { continue };
-            let begins_in_range = |id: &super::LaneId| kept[id.0 as usize].is_some_and(|r| r[0] == 0);
+            let begins_in_range =
+                |id: &super::LaneId| kept[id.0 as usize].is_some_and(|r| r[0] == 0);
             let whole = last + 1 == lane.stations.len();
             let known = |id: Option<super::LaneId>| {
                 id.filter(|id| kept[id.0 as usize].is_some()).map(|id| u64::from(id.0))

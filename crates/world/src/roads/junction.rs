@@ -153,7 +153,8 @@ mod tests {
         assert_eq!(shown(0, 27.0), Some(Signal::Green), "the cycle lasts 27 s");
         assert_eq!(shown(2, 0.0), None);
         for tenth in 0..600 {
-            let both = (0..2).all(|lane| shown(lane, f64::from(tenth) * 0.1) == Some(Signal::Green));
+            let both =
+                (0..2).all(|lane| shown(lane, f64::from(tenth) * 0.1) == Some(Signal::Green));
             assert!(!both, "at {tenth} tenths of a second");
         }
     }

@@ -4,6 +4,7 @@
 //! the frame `World` of the site, metres; traffic drives on the right.
 
 mod build;
+#[allow(dead_code, reason = "the importer uses the rest")]
 mod curve;
 mod generate;
 mod graph;
@@ -12,12 +13,17 @@ mod junction;
 mod lane;
 mod options;
 mod relief;
+#[allow(dead_code, reason = "junctions and the importer use the rest")]
 mod road;
 mod walk;
 
 use std::sync::Arc;
 
+use ommatidia_scene::{ClassId, Taxonomy};
+
 use crate::Error;
+use crate::motion::Motion;
+use crate::site::{Instance, Mesh, Site, Triangle};
 
 pub use ground::{Facet, Finish, Ground, GroundClass, GroundPoint};
 pub use junction::{Conflict, Control, Junction, JunctionId, JunctionKind, Phase, Signal};
@@ -72,8 +78,34 @@ impl Network {
         &self.junctions[id.0 as usize]
     }
 
+    /// Adds the ground to a site, as one mesh that stands still.
+    pub fn add_ground(&self, site: &mut Site) {
+        let taxonomy = Taxonomy::driving();
+        let looks: Vec<_> = self
+            .ground
+            .finishes
+            .iter()
+            .map(|finish| {
+                let class = taxonomy.id(finish.class.name());
+                (site.add_material(finish.material), class.unwrap_or(ClassId::UNKNOWN))
+            })
+            .collect();
+        let triangle = |facet: &Facet| {
+            let (material, class) = looks[usize::from(facet.finish)];
+            Triangle { corners: facet.corners, material, class }
+        };
+        let mesh = site.add_mesh(Mesh {
+            vertices_m: self.ground.vertices_m.clone(),
+            triangles: self.ground.facets.iter().map(triangle).collect(),
+        });
+        site.add_instance(Instance { mesh, motion: Motion::default(), actor: None, instance: 0 });
+    }
+
     /// Ground under a point, metres: of several levels the highest. `None` outside of the terrain.
     pub fn ground(&self, x_m: f64, y_m: f64) -> Option<GroundPoint> {
         self.ground.at(x_m, y_m)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -78,8 +78,7 @@ impl LaneBuilder {
                 for (strip, next) in section.strips(side).iter().map(|s| s.next).enumerate() {
                     let Some(next) = next else { continue };
                     let here = LaneKey { road: index, section: section_index, side, strip };
-                    let there =
-                        LaneKey { section: section_index + 1, strip: next, ..here };
+                    let there = LaneKey { section: section_index + 1, strip: next, ..here };
                     match side {
                         Side::Right => self.link(here, there),
                         Side::Left => self.link(there, here),

@@ -3,8 +3,8 @@
 use nalgebra::Point3;
 
 use crate::look::{Material, Texture};
-use crate::roads::ground::{Facet, Finish, Ground, GroundClass};
 use crate::roads::Setting;
+use crate::roads::ground::{Facet, Finish, Ground, GroundClass};
 use crate::roads::road::StripKind;
 
 /// What the ground is made of, in one place.
