@@ -3,6 +3,7 @@
 //! So far one kind of world: a street with buildings, parked cars, trees and one oncoming car,
 //! driven and filmed by a rig with any camera models. Deterministic in (seed, options).
 
+pub mod actors;
 mod bvh;
 pub mod drive;
 mod error;
