@@ -69,7 +69,8 @@ impl Frame {
             };
             let along = if front { self.half_m } else { -self.half_m };
             let root = trunk + Vector3::new(along, side * self.across_m, 0.0);
-            let foot = Vector3::new(along + swing * x, root.y, 0.03 + 0.12 * self.hips_m * lift * swing);
+            let foot =
+                Vector3::new(along + swing * x, root.y, 0.03 + 0.12 * self.hips_m * lift * swing);
             let pole = Vector3::new(if front { -1.0 } else { 1.0 }, 0.0, 0.0);
             let [knee, end] = reach(root, foot, [half, half], &pole);
             let forward = Vector3::x();
@@ -85,7 +86,8 @@ pub fn animal(species: Species, colour: [f32; 3]) -> Model {
     let frame = Frame::of(species);
     let antlers = species == Species::Stag;
     let (g, half) = (frame.girth_m, frame.half_m);
-    let head_z = frame.hips_m + if species == Species::Dog { 0.28 } else { 0.75 * frame.hips_m * 0.7 };
+    let head_z =
+        frame.hips_m + if species == Species::Dog { 0.28 } else { 0.75 * frame.hips_m * 0.7 };
     let height = head_z + 0.1 + if antlers { 0.55 } else { 0.06 };
     let length = 2.0 * half + 2.0 * g + if species == Species::Dog { 0.45 } else { 0.35 };
     let mut model = Model::empty("animal", [length, 2.0 * frame.across_m + 1.6 * g, height]);
@@ -96,24 +98,39 @@ pub fn animal(species: Species, colour: [f32; 3]) -> Model {
     let mut trunk = Builder::new(model.class, fur);
     let at = |x: f64, z: f64| P::new(x, 0.0, z);
     // A spine along x: `limb` takes its first cross axis across it, so the trunk is rounded.
-    let spine = [(at(-half, 0.02), 0.9 * g), (at(0.0, -0.1 * g), 0.92 * g), (at(half, 0.02), 1.08 * g)];
+    let spine =
+        [(at(-half, 0.02), 0.9 * g), (at(0.0, -0.1 * g), 0.92 * g), (at(half, 0.02), 1.08 * g)];
     trunk.limb(&spine, [1.0, 0.85], 16);
     let neck = at(half + 0.75 * g, 0.7 * (head_z - frame.hips_m));
     let head = at(half + 1.2 * g, head_z - frame.hips_m);
     trunk.limb(&[(at(half, 0.1), 0.75 * g), (neck, 0.5 * g), (head, 0.45 * g)], [1.0, 1.0], 12);
     let muzzle = head + Vector3::new(1.25 * g, 0.0, -0.5 * g);
     trunk.limb(&[(head, 0.48 * g), (muzzle, 0.26 * g)], [1.0, 1.0], 10);
-    trunk.paint(dark).ellipsoid(muzzle + Vector3::new(0.2 * g, 0.0, 0.05), Vector3::new(0.1, 0.12, 0.1) * g, 8);
+    trunk.paint(dark).ellipsoid(
+        muzzle + Vector3::new(0.2 * g, 0.0, 0.05),
+        Vector3::new(0.1, 0.12, 0.1) * g,
+        8,
+    );
     for side in [1.0, -1.0] {
         let ear = head + Vector3::new(-0.15 * g, side * 0.35 * g, 0.2 * g);
-        trunk.paint(fur).capsule(ear, ear + Vector3::new(-0.1 * g, side * 0.3 * g, 0.5 * g), [0.14 * g, 0.05 * g], 6);
+        trunk.paint(fur).capsule(
+            ear,
+            ear + Vector3::new(-0.1 * g, side * 0.3 * g, 0.5 * g),
+            [0.14 * g, 0.05 * g],
+            6,
+        );
         if antlers {
             let mut foot = head + Vector3::new(-0.1, side * 0.07, 0.08);
             trunk.paint(pale);
             for i in 0..4 {
                 let next = foot + Vector3::new(-0.06, side * 0.1, 0.12);
                 trunk.capsule(foot, next, [0.022, 0.018], 6);
-                trunk.capsule(next, next + Vector3::new(0.14 - 0.02 * f64::from(i), 0.0, 0.07), [0.014, 0.006], 6);
+                trunk.capsule(
+                    next,
+                    next + Vector3::new(0.14 - 0.02 * f64::from(i), 0.0, 0.07),
+                    [0.014, 0.006],
+                    6,
+                );
                 foot = next;
             }
         }

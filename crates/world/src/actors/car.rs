@@ -5,6 +5,7 @@ use nalgebra::{Point3, Vector3};
 use super::build::{Builder, Paints};
 use super::hull::Hull;
 use super::model::{Axles, Joint, Model, Signal, Usual};
+use super::outlines::outline;
 
 /// Body styles. Dimensions are those of common models of each class of car.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -27,145 +28,17 @@ pub enum CarStyle {
 pub const CAR_STYLES: [CarStyle; 4] =
     [CarStyle::Hatchback, CarStyle::Saloon, CarStyle::Estate, CarStyle::Suv];
 
-fn hull(style: CarStyle) -> Hull {
-    let base = Hull {
-        length_m: 4.06,
-        width_m: 1.76,
-        top_m: &[
-            (0.0, 0.66),
-            (0.03, 0.74),
-            (0.1, 0.82),
-            (0.24, 0.95),
-            (0.43, 1.38),
-            (0.52, 1.445),
-            (0.7, 1.44),
-            (0.83, 1.37),
-            (0.95, 1.02),
-            (1.0, 0.96),
-        ],
-        belt_m: 0.92,
-        clearance_m: 0.17,
-        roof_share: 0.68,
-        windscreen: (0.25, 0.43),
-        rear_window: Some((0.84, 0.94)),
-        side_windows: (0.33, 0.87),
-        pillars: &[0.56, 0.76],
-        axles: (1.24, -1.32),
-        wheel_m: 0.31,
-        taper: 0.17,
-    };
-    match style {
-        CarStyle::Hatchback => base,
-        CarStyle::Saloon => Hull {
-            length_m: 4.72,
-            width_m: 1.84,
-            top_m: &[
-                (0.0, 0.62),
-                (0.03, 0.7),
-                (0.1, 0.79),
-                (0.27, 0.94),
-                (0.44, 1.34),
-                (0.52, 1.415),
-                (0.62, 1.41),
-                (0.7, 1.34),
-                (0.83, 1.06),
-                (0.97, 1.02),
-                (1.0, 0.95),
-            ],
-            belt_m: 0.93,
-            clearance_m: 0.16,
-            windscreen: (0.28, 0.44),
-            rear_window: Some((0.7, 0.82)),
-            side_windows: (0.34, 0.78),
-            pillars: &[0.53, 0.695],
-            axles: (1.47, -1.37),
-            wheel_m: 0.325,
-            ..base
-        },
-        CarStyle::Estate => Hull {
-            length_m: 4.66,
-            width_m: 1.83,
-            top_m: &[
-                (0.0, 0.64),
-                (0.03, 0.71),
-                (0.1, 0.8),
-                (0.26, 0.95),
-                (0.42, 1.36),
-                (0.5, 1.44),
-                (0.75, 1.45),
-                (0.9, 1.41),
-                (0.97, 1.03),
-                (1.0, 0.97),
-            ],
-            belt_m: 0.94,
-            windscreen: (0.27, 0.42),
-            rear_window: Some((0.905, 0.965)),
-            side_windows: (0.33, 0.9),
-            pillars: &[0.53, 0.69, 0.83],
-            axles: (1.42, -1.3),
-            wheel_m: 0.32,
-            ..base
-        },
-        CarStyle::Suv => Hull {
-            length_m: 4.6,
-            width_m: 1.88,
-            top_m: &[
-                (0.0, 0.85),
-                (0.03, 0.93),
-                (0.1, 1.0),
-                (0.25, 1.09),
-                (0.39, 1.55),
-                (0.47, 1.65),
-                (0.7, 1.66),
-                (0.88, 1.6),
-                (0.96, 1.13),
-                (1.0, 1.05),
-            ],
-            belt_m: 1.08,
-            clearance_m: 0.21,
-            roof_share: 0.72,
-            windscreen: (0.26, 0.395),
-            rear_window: Some((0.89, 0.95)),
-            side_windows: (0.31, 0.89),
-            pillars: &[0.51, 0.68, 0.82],
-            axles: (1.38, -1.3),
-            wheel_m: 0.365,
-            taper: 0.13,
-            ..base
-        },
-        CarStyle::Van | CarStyle::Ambulance => Hull {
-            length_m: 5.5,
-            width_m: 2.02,
-            top_m: if style == CarStyle::Van {
-                &[(0.0, 0.88), (0.03, 1.02), (0.15, 1.28), (0.28, 1.95), (0.33, 2.08), (0.97, 2.12), (1.0, 2.06)]
-            } else {
-                &[(0.0, 0.88), (0.03, 1.02), (0.15, 1.28), (0.28, 2.05), (0.35, 2.5), (0.97, 2.58), (1.0, 2.5)]
-            },
-            belt_m: 1.22,
-            clearance_m: 0.22,
-            roof_share: 0.86,
-            windscreen: (0.16, 0.285),
-            rear_window: None,
-            side_windows: (0.22, 0.4),
-            pillars: &[],
-            axles: (1.76, -1.64),
-            wheel_m: 0.34,
-            taper: 0.1,
-            ..base
-        },
-    }
-}
-
 /// A car or van in a colour; `open_door` gives it a left door that can swing open.
 pub fn car(style: CarStyle, colour: [f32; 3], lamps_on: bool, open_door: bool) -> Model {
-    let hull = hull(style);
+    let hull = outline(style);
     let (length, width, height) = (hull.length_m, hull.width_m, hull.height_m());
     let mut paints = Paints::default();
     let usual = Usual::new(&mut paints, colour, lamps_on);
     let van = matches!(style, CarStyle::Van | CarStyle::Ambulance);
     let beacons = style == CarStyle::Ambulance;
     let box_height = if beacons { height + 0.12 } else { height };
-    let mut model = Model::empty(if van { "van" } else { "car" }, [length + 0.04, width, box_height]);
+    let mut model =
+        Model::empty(if van { "van" } else { "car" }, [length + 0.04, width, box_height]);
     model.axles = Axles { front_m: hull.axles.0, rear_m: hull.axles.1, hitch_m: None };
     let mut body = Builder::new(model.class, usual.body);
     hull.build(&mut body, &usual);
@@ -181,15 +54,22 @@ pub fn car(style: CarStyle, colour: [f32; 3], lamps_on: bool, open_door: bool) -
     model.wheels(&usual, &hubs, 2, hull.wheel_m, tyre_m);
     signals(&mut model, &hull, &usual);
     if beacons {
-        let at = |y: f64| (Vector3::new(hull.x(0.36), y, height + 0.06), Vector3::new(0.1, 0.22, 0.06));
-        model.lens(Signal::Beacon, usual.blue_lit, &[at(0.5), at(-0.5)], Vector3::new(0.0, 0.0, -0.25));
+        let at =
+            |y: f64| (Vector3::new(hull.x(0.36), y, height + 0.06), Vector3::new(0.1, 0.22, 0.06));
+        model.lens(
+            Signal::Beacon,
+            usual.blue_lit,
+            &[at(0.5), at(-0.5)],
+            Vector3::new(0.0, 0.0, -0.25),
+        );
     }
     if open_door {
         door(&mut model, &hull, &usual);
     }
     let lamp_height = if van { 0.85 } else { 0.66 };
-    model.headlamps_m =
-        [1.0, -1.0].map(|s| Vector3::new(0.5 * length + 0.05, s * 0.36 * width, lamp_height)).into();
+    model.headlamps_m = [1.0, -1.0]
+        .map(|s| Vector3::new(0.5 * length + 0.05, s * 0.36 * width, lamp_height))
+        .into();
     model.materials = paints.0;
     model
 }
@@ -207,16 +87,25 @@ fn trim(body: &mut Builder, hull: &Hull, usual: &Usual) {
     let (head_z, tail_z) = lamp_heights(hull);
     let at = |x: f64, y: f64, z: f64| Point3::new(x, y, z);
     for side in [1.0, -1.0] {
-        body.paint(usual.head)
-            .ellipsoid(at(nose - 0.17, side * 0.66 * half, head_z), Vector3::new(0.17, 0.2, 0.075), 12);
-        body.paint(usual.amber)
-            .ellipsoid(at(nose - 0.22, side * 0.8 * half, head_z - 0.01), Vector3::new(0.1, 0.07, 0.05), 8);
+        body.paint(usual.head).ellipsoid(
+            at(nose - 0.17, side * 0.66 * half, head_z),
+            Vector3::new(0.17, 0.2, 0.075),
+            12,
+        );
+        body.paint(usual.amber).ellipsoid(
+            at(nose - 0.22, side * 0.8 * half, head_z - 0.01),
+            Vector3::new(0.1, 0.07, 0.05),
+            8,
+        );
         body.paint(usual.red)
             .cuboid(at(tail + 0.06, side * 0.76 * half, tail_z), Vector3::new(0.07, 0.11, 0.09));
         // Mirrors stand a hand's breadth off, inside the box of the widest point.
         let x = hull.x(hull.windscreen.0 + 0.09);
-        body.paint(usual.body)
-            .ellipsoid(at(x, side * (half - 0.075), hull.belt_m + 0.09), Vector3::new(0.07, 0.075, 0.075), 10);
+        body.paint(usual.body).ellipsoid(
+            at(x, side * (half - 0.075), hull.belt_m + 0.09),
+            Vector3::new(0.07, 0.075, 0.075),
+            10,
+        );
         for share in hull.pillars.iter().take(2) {
             body.paint(usual.dark).cuboid(
                 at(hull.x(*share) + 0.14, side * (half - 0.006), hull.belt_m - 0.12),
@@ -264,7 +153,8 @@ fn signals(model: &mut Model, hull: &Hull, usual: &Usual) {
 
 /// The left front door as a leaf over the closed body, and the dark opening behind it.
 fn door(model: &mut Model, hull: &Hull, usual: &Usual) {
-    let (front, rear) = (hull.x(hull.windscreen.0 + 0.08), hull.x(hull.pillars.first().copied().unwrap_or(0.42)));
+    let (front, rear) =
+        (hull.x(hull.windscreen.0 + 0.08), hull.x(hull.pillars.first().copied().unwrap_or(0.42)));
     let half = 0.5 * hull.width_m;
     let (low, high) = (hull.clearance_m + 0.12, hull.belt_m);
     let middle = 0.5 * (front + rear);
@@ -277,7 +167,10 @@ fn door(model: &mut Model, hull: &Hull, usual: &Usual) {
     model.push(opening, Joint::Fixed);
     let mut leaf = Builder::new(model.class, usual.body);
     let height = high - low;
-    leaf.cuboid(Point3::new(-half_length, 0.0, 0.5 * height), Vector3::new(half_length, 0.03, 0.5 * height));
+    leaf.cuboid(
+        Point3::new(-half_length, 0.0, 0.5 * height),
+        Vector3::new(half_length, 0.03, 0.5 * height),
+    );
     leaf.paint(usual.glass).frustum(
         Point3::new(-1.1 * half_length, -0.03, height + 0.19),
         Vector3::new(0.85 * half_length, 0.012, 0.19),

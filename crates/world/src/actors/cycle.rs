@@ -22,7 +22,14 @@ pub fn bicycle(colour: [f32; 3], rider: &Outfit, lamps_on: bool) -> Model {
     let mut body = Builder::new(model.class, usual.body);
     let at = |x: f64, z: f64| P::new(x, 0.0, z);
     let (crank, seat, head) = (at(-0.1, 0.29), at(-0.26, saddle_z - 0.12), at(0.36, 0.86));
-    for (a, b) in [(crank, seat), (crank, at(0.41, 0.68)), (seat, head), (crank, at(rear, radius)), (seat, at(rear, radius)), (head, at(front, radius))] {
+    for (a, b) in [
+        (crank, seat),
+        (crank, at(0.41, 0.68)),
+        (seat, head),
+        (crank, at(rear, radius)),
+        (seat, at(rear, radius)),
+        (head, at(front, radius)),
+    ] {
         body.capsule(a, b, [0.018, 0.018], 8);
     }
     body.paint(usual.dark);
@@ -113,9 +120,23 @@ pub fn motorcycle(colour: [f32; 3], rider: &Outfit, lamps_on: bool) -> Model {
     body.capsule(P::new(0.5, 0.37, 1.02), P::new(0.5, -0.37, 1.02), [0.018, 0.018], 8);
     body.paint(usual.rim);
     for side in [1.0, -1.0] {
-        body.capsule(P::new(front, side * 0.1, radius), P::new(0.5, side * 0.1, 0.95), [0.03, 0.026], 8);
-        body.capsule(P::new(rear, side * 0.1, radius), P::new(-0.1, side * 0.1, 0.5), [0.025, 0.03], 8);
-        body.paint(usual.dark).ellipsoid(P::new(0.52, side * 0.33, 1.16), Vector3::new(0.02, 0.06, 0.04), 8);
+        body.capsule(
+            P::new(front, side * 0.1, radius),
+            P::new(0.5, side * 0.1, 0.95),
+            [0.03, 0.026],
+            8,
+        );
+        body.capsule(
+            P::new(rear, side * 0.1, radius),
+            P::new(-0.1, side * 0.1, 0.5),
+            [0.025, 0.03],
+            8,
+        );
+        body.paint(usual.dark).ellipsoid(
+            P::new(0.52, side * 0.33, 1.16),
+            Vector3::new(0.02, 0.06, 0.04),
+            8,
+        );
         body.paint(usual.rim);
     }
     body.capsule(P::new(-0.1, -0.2, 0.38), P::new(-0.85, -0.22, 0.5), [0.045, 0.06], 10);

@@ -32,7 +32,10 @@ fn cab(body: &mut Builder, usual: &Usual, nose_m: f64, length_m: f64, height_m: 
     let centre = nose_m - 0.5 * length_m;
     let (low, belt) = (0.42, 1.75);
     body.paint(usual.body);
-    body.cuboid(P::new(centre, 0.0, 0.5 * (low + belt)), Vector3::new(0.5 * length_m, half, 0.5 * (belt - low)));
+    body.cuboid(
+        P::new(centre, 0.0, 0.5 * (low + belt)),
+        Vector3::new(0.5 * length_m, half, 0.5 * (belt - low)),
+    );
     let up = 0.5 * (height_m - belt);
     body.frustum(
         P::new(centre, 0.0, belt + up),
@@ -52,16 +55,24 @@ fn cab(body: &mut Builder, usual: &Usual, nose_m: f64, length_m: f64, height_m: 
     ]);
     for side in [1.0, -1.0] {
         let pane = P::new(centre + 0.2, side * (half - 0.045), belt + 0.5);
-        body.paint(usual.glass).frustum(pane, Vector3::new(0.5, 0.055, 0.4), [0.42, 0.02], [-0.04, 0.0]);
+        body.paint(usual.glass).frustum(
+            pane,
+            Vector3::new(0.5, 0.055, 0.4),
+            [0.42, 0.02],
+            [-0.04, 0.0],
+        );
         body.paint(usual.head)
             .cuboid(P::new(nose_m - 0.02, side * (half - 0.3), 0.78), Vector3::new(0.05, 0.2, 0.1));
-        body.paint(usual.dark)
-            .cuboid(P::new(nose_m - 0.15, side * (half - 0.06), belt + 0.7), Vector3::new(0.06, 0.06, 0.28));
+        body.paint(usual.dark).cuboid(
+            P::new(nose_m - 0.15, side * (half - 0.06), belt + 0.7),
+            Vector3::new(0.06, 0.06, 0.28),
+        );
     }
     body.paint(usual.dark);
     body.cuboid(P::new(nose_m - 0.01, 0.0, 1.25), Vector3::new(0.03, 0.75, 0.22));
     body.cuboid(P::new(nose_m - 0.03, 0.0, 0.5), Vector3::new(0.06, half, 0.14));
-    body.paint(usual.white).cuboid(P::new(nose_m + 0.03, 0.0, 0.5), Vector3::new(0.01, 0.26, 0.055));
+    body.paint(usual.white)
+        .cuboid(P::new(nose_m + 0.03, 0.0, 0.5), Vector3::new(0.01, 0.26, 0.055));
 }
 
 fn front_signals(model: &mut Model, usual: &Usual, nose_m: f64) {
@@ -80,7 +91,8 @@ pub fn box_lorry(colour: [f32; 3], lamps_on: bool) -> Model {
     let nose = 0.5 * length;
     let mut body = Builder::new(model.class, usual.body);
     cab(&mut body, &usual, nose, 1.9, 2.9);
-    body.paint(usual.white).cuboid(P::new(-1.02, 0.0, 2.28), Vector3::new(3.06, 0.5 * WIDTH_M, 1.27));
+    body.paint(usual.white)
+        .cuboid(P::new(-1.02, 0.0, 2.28), Vector3::new(3.06, 0.5 * WIDTH_M, 1.27));
     chassis(&mut body, &usual, nose - 0.6, -nose + 0.02);
     ribs(&mut body, &usual, [-4.0, 1.9], 2.28, 1.2);
     back_lamps(&mut model, &mut body, &usual, -nose + 0.04, 0.85);
@@ -161,12 +173,15 @@ pub fn bus(colour: [f32; 3], lamps_on: bool) -> Model {
     );
     body.paint(usual.white).cuboid(P::new(-0.5, 0.0, 3.06), Vector3::new(4.0, 0.8, 0.04));
     bus_windows(&mut body, &usual, nose, half);
-    body.paint(usual.dark).cuboid(P::new(0.0, 0.0, 0.42), Vector3::new(nose - 0.3, half - 0.08, 0.12));
+    body.paint(usual.dark)
+        .cuboid(P::new(0.0, 0.0, 0.42), Vector3::new(nose - 0.3, half - 0.08, 0.12));
     back_lamps(&mut model, &mut body, &usual, -nose + 0.02, 0.8);
     for side in [1.0, -1.0] {
-        body.paint(usual.head).cuboid(P::new(nose, side * 0.95, 0.72), Vector3::new(0.03, 0.2, 0.09));
+        body.paint(usual.head)
+            .cuboid(P::new(nose, side * 0.95, 0.72), Vector3::new(0.03, 0.2, 0.09));
     }
-    body.paint(usual.white).cuboid(P::new(nose + 0.005, 0.0, 0.55), Vector3::new(0.01, 0.26, 0.055));
+    body.paint(usual.white)
+        .cuboid(P::new(nose + 0.005, 0.0, 0.55), Vector3::new(0.01, 0.26, 0.055));
     model.push(body, Joint::Fixed);
     front_signals(&mut model, &usual, nose);
     model.axles = Axles { front_m: nose - 2.7, rear_m: -nose + 3.4, hitch_m: None };
@@ -188,8 +203,11 @@ fn bus_windows(body: &mut Builder, usual: &Usual, nose: f64, half: f64) {
         for side in [1.0, -1.0] {
             // Doors on the kerb's side (right) reach down to the floor.
             let foot = if side < 0.0 && (i == 6 || i == 3) { 0.45 } else { low };
-            let corner = |x: f64, z: f64| P::new(x, side * out(z).max(if z < 1.2 { half + 0.008 } else { 0.0 }), z);
-            let mut corners = [corner(front, foot), corner(rear, foot), corner(rear, high), corner(front, high)];
+            let corner = |x: f64, z: f64| {
+                P::new(x, side * out(z).max(if z < 1.2 { half + 0.008 } else { 0.0 }), z)
+            };
+            let mut corners =
+                [corner(front, foot), corner(rear, foot), corner(rear, high), corner(front, high)];
             if side < 0.0 {
                 corners.reverse();
             }
@@ -197,9 +215,19 @@ fn bus_windows(body: &mut Builder, usual: &Usual, nose: f64, half: f64) {
         }
     }
     let (w, h) = (0.92 * half, 2.75);
-    body.quad([P::new(ahead(1.25), -w, 1.25), P::new(ahead(1.25), w, 1.25), P::new(ahead(h), w, h), P::new(ahead(h), -w, h)]);
+    body.quad([
+        P::new(ahead(1.25), -w, 1.25),
+        P::new(ahead(1.25), w, 1.25),
+        P::new(ahead(h), w, h),
+        P::new(ahead(h), -w, h),
+    ]);
     let back = |z: f64| -ahead(z);
-    body.quad([P::new(back(1.6), w, 1.6), P::new(back(1.6), -w, 1.6), P::new(back(2.5), -w, 2.5), P::new(back(2.5), w, 2.5)]);
+    body.quad([
+        P::new(back(1.6), w, 1.6),
+        P::new(back(1.6), -w, 1.6),
+        P::new(back(2.5), -w, 2.5),
+        P::new(back(2.5), w, 2.5),
+    ]);
     body.paint(usual.amber_lit).quad([
         P::new(ahead(2.8) + 0.004, -0.6 * half, 2.8),
         P::new(ahead(2.8) + 0.004, 0.6 * half, 2.8),

@@ -97,7 +97,8 @@ impl Hull {
         let (bottom, arch) = (self.clearance_m, self.arch(x));
         let belt = self.belt_m.min(top - 0.04);
         // 0 on the bonnet, 1 at the roof's full height.
-        let rise = ((top - self.belt_m) / (self.height_m() - CROWN_M - self.belt_m)).clamp(0.0, 1.0);
+        let rise =
+            ((top - self.belt_m) / (self.height_m() - CROWN_M - self.belt_m)).clamp(0.0, 1.0);
         let roof = w * (0.9 + (self.roof_share - 0.9) * rise);
         let flank = |part: f64| (bottom + part * (belt - bottom)).max(arch + 0.004 * part);
         let in_arch = arch > bottom;
@@ -124,7 +125,8 @@ impl Hull {
 
     fn shares(&self) -> Vec<f64> {
         let mut shares: Vec<f64> = (0..=36).map(|i| f64::from(i) / 36.0).collect();
-        let ends = [self.windscreen, self.side_windows, self.rear_window.unwrap_or(self.windscreen)];
+        let ends =
+            [self.windscreen, self.side_windows, self.rear_window.unwrap_or(self.windscreen)];
         shares.extend(ends.iter().flat_map(|pair| [pair.0, pair.1]));
         shares.extend(self.top_m.iter().map(|point| point.0));
         let share_of = |x: f64| 0.5 - x / self.length_m;
@@ -135,7 +137,9 @@ impl Hull {
         for axle in [self.axles.0, self.axles.1] {
             let radius = 1.13 * self.wheel_m;
             shares.extend((0..=10).map(|i| {
-                share_of(axle + radius * (std::f64::consts::PI * f64::from(i) / 10.0).cos() * 0.9999)
+                share_of(
+                    axle + radius * (std::f64::consts::PI * f64::from(i) / 10.0).cos() * 0.9999,
+                )
             }));
         }
         shares.retain(|share| (0.0..=1.0).contains(share));
@@ -156,7 +160,12 @@ impl Hull {
             let centre = P::from(sum / ring.len() as f64);
             for p in ring.iter_mut() {
                 let from_centre = *p - centre;
-                *p = centre + Vector3::new(0.0, (1.0 - inset) * from_centre.y, (1.0 - 2.2 * inset) * from_centre.z);
+                *p = centre
+                    + Vector3::new(
+                        0.0,
+                        (1.0 - inset) * from_centre.y,
+                        (1.0 - 2.2 * inset) * from_centre.z,
+                    );
             }
         }
         let count = rings[0].len();
@@ -165,7 +174,8 @@ impl Hull {
             let middle = 0.5 * (from + to);
             let row = j.min(count - 1 - j);
             let within = |range: (f64, f64)| middle > range.0 && middle < range.1;
-            let pillar = self.pillars.iter().any(|p| (middle - p).abs() * self.length_m < PILLAR_HALF_M);
+            let pillar =
+                self.pillars.iter().any(|p| (middle - p).abs() * self.length_m < PILLAR_HALF_M);
             let steep = within(self.windscreen) || self.rear_window.is_some_and(within);
             match row {
                 0..=2 => usual.dark,

@@ -8,6 +8,7 @@ mod heavy;
 mod hull;
 mod model;
 mod object;
+mod outlines;
 mod person;
 mod skeleton;
 

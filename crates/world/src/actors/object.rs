@@ -52,7 +52,9 @@ pub fn object(item: Item, colour: [f32; 3]) -> Model {
         }
         Item::Load => {
             b.paint(wood);
-            for (i, (x, y)) in [(-0.1, 0.3), (0.1, 0.05), (-0.05, -0.2), (0.05, -0.45)].into_iter().enumerate() {
+            for (i, (x, y)) in
+                [(-0.1, 0.3), (0.1, 0.05), (-0.05, -0.2), (0.05, -0.45)].into_iter().enumerate()
+            {
                 let lift = 0.05 + 0.03 * (i % 2) as f64;
                 b.cuboid(P::new(x, y, lift), Vector3::new(0.8 + 0.03 * i as f64, 0.1, 0.03));
             }
@@ -61,9 +63,19 @@ pub fn object(item: Item, colour: [f32; 3]) -> Model {
             b.paint(main).cuboid(P::new(-0.5, -0.3, 0.3), Vector3::new(0.25, 0.2, 0.18));
         }
         Item::Bin => {
-            b.frustum(P::new(0.0, 0.0, 0.55), Vector3::new(0.28, 0.22, 0.45), [0.34, 0.28], [0.0, 0.0]);
+            b.frustum(
+                P::new(0.0, 0.0, 0.55),
+                Vector3::new(0.28, 0.22, 0.45),
+                [0.34, 0.28],
+                [0.0, 0.0],
+            );
             b.cuboid(P::new(0.0, 0.0, 1.03), Vector3::new(0.36, 0.285, 0.04));
-            b.paint(rubber).capsule(P::new(-0.24, 0.2, 0.1), P::new(-0.24, -0.2, 0.1), [0.1, 0.1], 12);
+            b.paint(rubber).capsule(
+                P::new(-0.24, 0.2, 0.1),
+                P::new(-0.24, -0.2, 0.1),
+                [0.1, 0.1],
+                12,
+            );
         }
     }
     let centre_m = Vector3::new(0.0, 0.0, 0.12);
@@ -78,7 +90,15 @@ pub fn object(item: Item, colour: [f32; 3]) -> Model {
 
 /// A tyre on its side: the ring of a wheel without its rim.
 fn tyre(b: &mut Builder, rubber: crate::site::MaterialId) {
-    let profile = [(0.19, 0.19), (0.29, 0.2), (0.32, 0.14), (0.32, 0.06), (0.29, 0.0), (0.19, 0.01), (0.19, 0.19)];
+    let profile = [
+        (0.19, 0.19),
+        (0.29, 0.2),
+        (0.32, 0.14),
+        (0.32, 0.06),
+        (0.29, 0.0),
+        (0.19, 0.01),
+        (0.19, 0.19),
+    ];
     let rings: Vec<Vec<P>> = profile
         .iter()
         .map(|&(r, z): &(f64, f64)| {

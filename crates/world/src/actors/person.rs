@@ -46,7 +46,11 @@ impl Cloth {
             top: paints.id(material(Texture::Cloth, outfit.top, 0.05)),
             legs: paints.id(material(Texture::Cloth, outfit.legs, 0.05)),
             skin: paints.id(material(Texture::Skin, outfit.skin, 0.15)),
-            hair: paints.id(material(Texture::Cloth, outfit.hair, if outfit.helmet { 0.5 } else { 0.1 })),
+            hair: paints.id(material(
+                Texture::Cloth,
+                outfit.hair,
+                if outfit.helmet { 0.5 } else { 0.1 },
+            )),
             shoes: paints.id(material(Texture::Rubber, [0.05, 0.045, 0.04], 0.2)),
         }
     }
@@ -63,7 +67,12 @@ pub fn pedestrian(outfit: &Outfit) -> Model {
 }
 
 /// Adds limbs and keypoints of a person to a model.
-pub(crate) fn add_person(model: &mut Model, outfit: &Outfit, paints: &mut Paints, class_name: &str) {
+pub(crate) fn add_person(
+    model: &mut Model,
+    outfit: &Outfit,
+    paints: &mut Paints,
+    class_name: &str,
+) {
     let cloth = Cloth::new(outfit, paints);
     let first = model.pieces.len();
     for bone in BONES {
@@ -71,11 +80,10 @@ pub(crate) fn add_person(model: &mut Model, outfit: &Outfit, paints: &mut Paints
         shape(&mut builder, bone, outfit, &cloth);
         model.push(builder, Joint::Bone(bone));
     }
-    let index = |bone: Bone| first + BONES.iter().position(|b| *b == bone).expect("a bone of the list");
-    model.keypoints = keypoints(outfit.stature_m)
-        .into_iter()
-        .map(|(bone, p)| (index(bone), p.into()))
-        .collect();
+    let index =
+        |bone: Bone| first + BONES.iter().position(|b| *b == bone).expect("a bone of the list");
+    model.keypoints =
+        keypoints(outfit.stature_m).into_iter().map(|(bone, p)| (index(bone), p.into())).collect();
     model.person = Some(Build { stature_m: outfit.stature_m });
 }
 
@@ -89,16 +97,18 @@ fn keypoints(h: f64) -> Vec<(Bone, Vector3<f64>)> {
         head(0.004, 0.044, 0.09),
         head(0.004, -0.044, 0.09),
     ];
-    let pairs: [(fn(bool) -> Bone, f64); 6] = [
-        (Bone::UpperArm, 0.0),
-        (Bone::Forearm, 0.0),
-        (Bone::Forearm, -FOREARM),
-        (Bone::Thigh, 0.0),
-        (Bone::Shin, 0.0),
-        (Bone::Foot, 0.0),
-    ];
-    for (bone, z) in pairs {
-        points.extend([true, false].map(|left| (bone(left), Vector3::new(0.0, 0.0, z * h))));
+    let limbs = |left: bool| {
+        [
+            (Bone::UpperArm(left), 0.0),
+            (Bone::Forearm(left), 0.0),
+            (Bone::Forearm(left), -FOREARM),
+            (Bone::Thigh(left), 0.0),
+            (Bone::Shin(left), 0.0),
+            (Bone::Foot(left), 0.0),
+        ]
+    };
+    for (left, right) in limbs(true).into_iter().zip(limbs(false)) {
+        points.extend([left, right].map(|(bone, z)| (bone, Vector3::new(0.0, 0.0, z * h))));
     }
     points
 }
@@ -118,12 +128,17 @@ fn shape(b: &mut Builder, bone: Bone, outfit: &Outfit, cloth: &Cloth) {
         Bone::Head => head(b, outfit, cloth),
         Bone::UpperArm(_) => {
             b.paint(cloth.top);
-            let spine = [(down(0.0), 0.034 * h), (down(0.08), 0.03 * h), (down(UPPER_ARM), 0.025 * h)];
+            let spine =
+                [(down(0.0), 0.034 * h), (down(0.08), 0.03 * h), (down(UPPER_ARM), 0.025 * h)];
             b.limb(&spine, [1.0, 1.0], 10);
         }
         Bone::Forearm(_) => {
             b.paint(if outfit.bare_arms { cloth.skin } else { cloth.top });
-            b.limb(&[(down(0.0), 0.0255 * h), (down(0.05), 0.026 * h), (down(FOREARM), 0.019 * h)], [1.0, 1.0], 10);
+            b.limb(
+                &[(down(0.0), 0.0255 * h), (down(0.05), 0.026 * h), (down(FOREARM), 0.019 * h)],
+                [1.0, 1.0],
+                10,
+            );
             b.paint(cloth.skin);
             let palm = down(FOREARM + 0.045);
             b.ellipsoid(palm, Vector3::new(0.026, 0.014, 0.05) * h, 10);
@@ -135,7 +150,8 @@ fn shape(b: &mut Builder, bone: Bone, outfit: &Outfit, cloth: &Cloth) {
         }
         Bone::Shin(_) => {
             b.paint(cloth.legs);
-            let spine = [(down(0.0), 0.036 * h), (down(0.08), 0.037 * h), (down(SHIN - 0.01), 0.028 * h)];
+            let spine =
+                [(down(0.0), 0.036 * h), (down(0.08), 0.037 * h), (down(SHIN - 0.01), 0.028 * h)];
             b.limb(&spine, [1.0, 1.0], 12);
         }
         Bone::Foot(_) => {
@@ -202,17 +218,25 @@ fn torso(b: &mut Builder, outfit: &Outfit, cloth: &Cloth) {
 fn head(b: &mut Builder, outfit: &Outfit, cloth: &Cloth) {
     let h = outfit.stature_m;
     // Children's heads are larger against their bodies.
-    let size = if h < 1.45 { 1.12 } else { 1.0 };
+    let size: f64 = if h < 1.45 { 1.12 } else { 1.0 };
     let at = |x: f64, z: f64| P::new(x * h, 0.0, z * h);
     b.paint(cloth.skin);
     b.capsule(at(-0.004, -0.035), at(0.0, 0.04), [0.034 * h, 0.032 * h], 10);
     b.ellipsoid(at(0.01, 0.088), Vector3::new(0.053, 0.042, 0.066) * (h * size.min(1.06)), 16);
     b.ellipsoid(at(0.06, 0.085), Vector3::new(0.012, 0.009, 0.013) * h, 6);
     for side in [1.0, -1.0] {
-        b.ellipsoid(P::new(0.004 * h, side * 0.042 * h, 0.09 * h), Vector3::new(0.01, 0.006, 0.017) * h, 6);
+        b.ellipsoid(
+            P::new(0.004 * h, side * 0.042 * h, 0.09 * h),
+            Vector3::new(0.01, 0.006, 0.017) * h,
+            6,
+        );
     }
     b.paint(cloth.hair);
-    let cover = if outfit.helmet { Vector3::new(0.064, 0.054, 0.05) } else { Vector3::new(0.056, 0.047, 0.045) };
+    let cover = if outfit.helmet {
+        Vector3::new(0.064, 0.054, 0.05)
+    } else {
+        Vector3::new(0.056, 0.047, 0.045)
+    };
     b.ellipsoid(at(-0.006, if outfit.helmet { 0.122 } else { 0.117 }), cover * h, 16);
     if !outfit.helmet {
         b.ellipsoid(at(-0.026, 0.085), Vector3::new(0.03, 0.042, 0.05) * h, 12);

@@ -170,7 +170,9 @@ impl Build {
                 + to * (3.0 * u2 - 2.0 * u3)
                 + slope * (u3 - u2);
             lift = (0.035 + 0.12 * stride.run) * h * (std::f64::consts::PI * u).sin();
-            turn = 0.75 + (-0.3 - 0.75) * u * u * (3.0 - 2.0 * u) + 0.5 * stride.run * (std::f64::consts::PI * u).sin();
+            turn = 0.75
+                + (-0.3 - 0.75) * u * u * (3.0 - 2.0 * u)
+                + 0.5 * stride.run * (std::f64::consts::PI * u).sin();
         }
         let turn = turn * stride.swing;
         // Heel up: the ball stays; toe up: the heel stays.
@@ -296,7 +298,12 @@ mod tests {
     fn strides() -> impl Iterator<Item = Stride> {
         (0..400).map(|i| {
             let t = f64::from(i) / 400.0;
-            Stride { phase: 3.0 * t, swing: if i < 300 { 1.0 } else { t }, run: f64::from(i % 2), head_rad: 0.2 }
+            Stride {
+                phase: 3.0 * t,
+                swing: if i < 300 { 1.0 } else { t },
+                run: f64::from(i % 2),
+                head_rad: 0.2,
+            }
         })
     }
 
@@ -342,7 +349,8 @@ mod tests {
 
     #[test]
     fn feet_never_sink_and_heads_stay_up() {
-        for stride in strides().chain([Stride { phase: 0.3, swing: 0.0, run: 0.0, head_rad: 0.0 }]) {
+        for stride in strides().chain([Stride { phase: 0.3, swing: 0.0, run: 0.0, head_rad: 0.0 }])
+        {
             let placed = BUILD.on_foot(&stride);
             for left in [true, false] {
                 let ankle = pose(&placed, Bone::Foot(left)).translation.z;
