@@ -1,7 +1,11 @@
 //! What surfaces look like, and what light falls on them.
 
+mod contact;
+mod lamps;
 mod shader;
 mod sky;
+mod surface;
+mod texture;
 mod vector;
 
 pub use shader::{Shader, SurfaceHit};

@@ -32,18 +32,14 @@ pub(crate) fn lerp(a: [f32; 3], b: [f32; 3], share: f32) -> [f32; 3] {
     add(a, scale(sub(b, a), share))
 }
 
+#[inline]
+pub(crate) fn normalise(a: [f32; 3]) -> [f32; 3] {
+    scale(a, 1.0 / dot(a, a).sqrt().max(1e-20))
+}
+
 /// 0 below `low`, 1 above `high`, smooth between.
 #[inline]
 pub(crate) fn smoothstep(low: f32, high: f32, x: f32) -> f32 {
     let t = ((x - low) / (high - low)).clamp(0.0, 1.0);
     t * t * (3.0 - 2.0 * t)
-}
-
-/// Uniform in `[0, 1)` for a cell of a lattice.
-#[inline]
-pub(crate) fn hash3(seed: u64, cell: [i32; 3]) -> f32 {
-    let key = (cell[0] as u32 as u64).wrapping_mul(0x8da6_b343_0000_0001)
-        ^ (cell[1] as u32 as u64).wrapping_mul(0xd816_3841_0000_0001)
-        ^ (cell[2] as u32 as u64).wrapping_mul(0xcb1a_b31f_0000_0001);
-    crate::noise::unit(crate::noise::mix(seed ^ key)) as f32
 }
