@@ -1,6 +1,7 @@
 //! Image operators: a plain reference and a fast version of each.
 
 pub mod flow;
+pub mod raycast;
 pub mod remap;
 pub mod simd;
 pub mod stereo;

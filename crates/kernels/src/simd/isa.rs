@@ -5,7 +5,7 @@ pub(crate) const LANES: usize = 64;
 
 /// Operations on 64 lanes of 8 or 16 bits. A value of an implementing type proves that the
 /// processor has the instructions.
-pub(crate) trait Isa: Copy {
+pub(crate) trait Isa: super::Floats {
     /// 64 lanes of 8 bits, unsigned.
     type Bytes: Copy;
     /// 64 lanes of 16 bits, unsigned.

@@ -5,11 +5,15 @@
 //! arithmetic in the same order (the compiler neither reorders nor fuses operations on floating-point
 //! numbers), so their results are identical.
 
+mod floats;
 mod isa;
 mod portable;
 #[cfg(target_arch = "x86_64")]
 mod x86;
+#[cfg(target_arch = "x86_64")]
+mod x86_floats;
 
+pub(crate) use floats::{FLOATS, Floats};
 pub(crate) use isa::{Isa, LANES};
 
 /// Vector instructions that this processor has. Only obtainable by asking the processor.
