@@ -144,6 +144,40 @@ pub enum Error {
         /// What sets them apart and what to do.
         what: String,
     },
+    /// Lists that are compared element by element differ in length.
+    #[error(
+        "the truth has {truth} {what} and the prediction {predicted}; give both the same shape"
+    )]
+    Lengths {
+        /// What is counted: pixels, voxels, rays.
+        what: &'static str,
+        /// Elements of the truth.
+        truth: usize,
+        /// Elements of the prediction.
+        predicted: usize,
+    },
+    /// A class that the protocol does not have.
+    #[error(
+        "element {index} of the {which} is of class {class}; the protocol has classes 0 to {last}: map the labels first, or list the class as ignored"
+    )]
+    ClassOutside {
+        /// `truth` or `prediction`.
+        which: &'static str,
+        /// Position of the pixel or voxel, from 0.
+        index: usize,
+        /// Its class.
+        class: u8,
+        /// Last class of the protocol.
+        last: usize,
+    },
+    /// NaN or infinity where a number is needed.
+    #[error("element {index} of the {which} is not finite")]
+    NotFinite {
+        /// What the number belongs to.
+        which: &'static str,
+        /// Position, from 0.
+        index: usize,
+    },
 }
 
 impl Error {
