@@ -79,7 +79,8 @@ pub fn add_image(
             return Err(Error::ClassOutside { which, index, class, last });
         }
         if Some(mask.size()) != size {
-            let what = format!("is of another size ({:?}) than the image's first", mask.size());
+            let (width, height) = mask.size();
+            let what = format!("is {width} x {height}, unlike the image's first mask");
             return Err(Error::row("mask", index, what));
         }
     }
@@ -150,6 +151,6 @@ mod tests {
         check(&[], &found(3, square(0, 0, 1)), "element 0 of the prediction is of class 3");
         let small = Mask::from_pixels(2, 2, [true; 4].into_iter()).unwrap();
         let truth = TrueInstance { class: 0, mask: square(0, 0, 2), area: 4.0, crowd: false };
-        check(&[truth], &found(0, small), "mask 1: is of another size (2, 2)");
+        check(&[truth], &found(0, small), "mask 1: is 2 x 2, unlike");
     }
 }

@@ -128,7 +128,7 @@ pub(super) fn against_labels(labels: &Labels, truth: &Labels) -> Result<Value, F
     };
     let per_class: BTreeMap<String, f64> =
         counts.per_class().into_iter().map(|(id, iou)| (name(id), iou)).collect();
-    let ray_iou = rays.ray_iou();
+    let ray_iou = rays.ray_iou(|class| class != ClassId::UNKNOWN);
     Ok(json!({
         "iou": counts.iou(),
         "miou": counts.miou(),
