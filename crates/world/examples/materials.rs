@@ -1,9 +1,12 @@
 //! Every texture in one picture, near and far: `materials OUT.ppm [day|dusk|night|rain|fog|overcast]`.
 //! Each panel shows a floor or a wall that runs away from the camera, and a ball of the same stuff.
 
+use nalgebra::{UnitQuaternion, Vector3};
+use ommatidia_geometry::Pose;
 use ommatidia_world::imaging::{CameraImaging, Imager, LinearImage, Shot};
-use ommatidia_world::look::{Environment, Material, Shader, SurfaceHit, Texture};
-use ommatidia_world::site::MaterialId;
+use ommatidia_world::look::{Environment, Lamp, Material, Shader, SurfaceHit, Texture};
+use ommatidia_world::motion::Motion;
+use ommatidia_world::site::{MaterialId, Site};
 
 /// Texture, colour, gloss, stands upright.
 type Entry = (Texture, [f32; 3], f32, bool);
@@ -37,7 +40,7 @@ const EYE_M: [f32; 3] = [0.0, 0.0, 1.5];
 const PIXEL: f32 = 1.0 / 330.0;
 
 fn environment(name: &str) -> Environment {
-    let clear = Environment { sun_azimuth_rad: 2.2, ..Environment::default() };
+    let clear = Environment { sun_azimuth_rad: -2.2, ..Environment::default() };
     match name {
         "dusk" => Environment { sun_elevation_rad: 0.04, cloud: 0.3, ..clear },
         "night" => Environment { sun_elevation_rad: -0.5, ..clear },
@@ -49,6 +52,20 @@ fn environment(name: &str) -> Environment {
         "fog" => Environment { cloud: 0.8, visibility_m: 60.0, ..clear },
         _ => clear,
     }
+}
+
+/// A vehicle with its beams on, and two lanterns.
+fn lamps() -> Site {
+    let lantern = |x: f64| Lamp {
+        motion: Motion::Still(Pose::new(
+            UnitQuaternion::from_euler_angles(0.0, std::f64::consts::FRAC_PI_2, 0.0),
+            Vector3::new(x, 3.0, 7.0),
+        )),
+        colour: [0.016, 0.012, 0.007],
+        half_angle_rad: 1.25,
+    };
+    let ego = Motion::Still(Pose::new(UnitQuaternion::identity(), Vector3::new(-2.0, 0.0, 0.0)));
+    Site { lamps: vec![lantern(9.0), lantern(34.0)], ego, ..Site::default() }
 }
 
 /// Distance, point, normal: of the ball, or of the floor or wall.
@@ -120,7 +137,8 @@ fn main() -> std::io::Result<()> {
     });
     let environment = environment(&argument(2, "day"));
     let started = std::time::Instant::now();
-    let shader = Shader::new(&materials, &environment, 1);
+    let mut shader = Shader::new(&materials, &environment, 1);
+    shader.set_moment(&lamps(), 0.0);
     eprintln!("textures baked in {:.2} s", started.elapsed().as_secs_f64());
     let (width, height) = (COLUMNS * PANEL[0], ENTRIES.len().div_ceil(COLUMNS) * PANEL[1]);
     let mut light = LinearImage::new(width, height, vec![[0.0; 3]; width * height]);

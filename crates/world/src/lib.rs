@@ -15,6 +15,7 @@ mod noise;
 pub mod rig;
 pub mod roads;
 pub mod sensor;
+pub mod sensors;
 pub mod shape;
 pub mod site;
 pub mod street;

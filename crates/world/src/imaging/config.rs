@@ -33,7 +33,7 @@ pub struct CameraImaging {
     pub raindrops: f32,
     /// How far white balance follows the scene's average colour, 0 (daylight always) to 1 (grey world).
     pub white_balance: f32,
-    /// Saturation of colours; 1 keeps them.
+    /// Saturation of colours; 1 keeps them, the tone curve adds some.
     pub saturation: f32,
     /// Noise of the sensor is added.
     pub noise: bool,
@@ -58,7 +58,7 @@ impl Default for CameraImaging {
             dirt: 0.0,
             raindrops: 0.0,
             white_balance: 0.5,
-            saturation: 1.0,
+            saturation: 0.88,
             noise: true,
         }
     }

@@ -162,7 +162,7 @@ impl Sky {
     pub(crate) fn mirrored(&self, direction: [f32; 3]) -> [f32; 3] {
         let [x, y, up] = direction;
         // Houses of a street, uneven: about 8 to 20 degrees high.
-        let skyline = 0.22 + 0.06 * (3.0 * x + 1.3).sin() * (4.0 * y).cos();
+        let skyline = 0.19 + 0.10 * (x + 0.6 * y).abs().min(1.0) * (1.0 - y * y);
         let houses = scale(lerp(self.horizon, self.ground, 0.6), 0.55);
         let below = lerp(self.ground, houses, smoothstep(-0.06, 0.02, up));
         let high = up.max(0.0).sqrt();
@@ -211,7 +211,7 @@ impl Sky {
         ];
         let level = self.clouds.level(0.004 * stretch * stretch);
         let sample = self.clouds.sample(place, level);
-        let threshold = 1.02 - 1.1 * self.cloud;
+        let threshold = 0.72 - 0.68 * self.cloud;
         let density = smoothstep(threshold, threshold + 0.25, sample.mark);
         // The side of a cloud towards the sun is bright: the slope of its density.
         let sunward =

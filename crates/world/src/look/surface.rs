@@ -62,7 +62,7 @@ impl Prepared {
         let facade = material.texture == Texture::Facade;
         if facade && chart.axis == 2 {
             // Flat roofs: gravel and felt.
-            let coarse = lay.coarse.sample(chart.p_m, lay.coarse.level(chart.mean_m));
+            let coarse = lay.coarse.tap(chart.p_m, lay.coarse.level(chart.mean_m) + 0.5);
             let albedo = mul([0.17, 0.165, 0.16], coarse.rgb);
             return Surface { albedo, gloss: 0.0, mark: coarse.mark, ..plain };
         }
@@ -72,11 +72,11 @@ impl Prepared {
             p_m[1] += (hash >> 16) as f32 * (97.0 / 65536.0);
         }
         let (fine, pane) = chart.fine(lay, p_m, facade.then_some(hash));
-        let coarse = lay.coarse.sample(p_m, lay.coarse.level(chart.mean_m));
+        let coarse = lay.coarse.tap(p_m, lay.coarse.level(chart.mean_m) + 0.5);
         let own = lerp([1.0; 3], material.colour, fine.tint);
         let mut bright = 1.0 + lay.spread * ((hash >> 4 & 0xff) as f32 / 127.5 - 1.0);
         if chart.across_m < 0.7 * lay.fine.metres / 512.0 {
-            bright *= grain().sample(p_m, grain().level(chart.across_m)).rgb[1];
+            bright *= grain().tap(p_m, grain().level(chart.across_m)).rgb[1];
         }
         let albedo = scale(mul(mul(fine.rgb, own), coarse.rgb), bright);
         let gloss = fine.gloss + fine.tint * (material.gloss - fine.gloss) + coarse.gloss;
@@ -144,28 +144,38 @@ impl Chart {
         let at = |p_m: [f32; 2], level: f32| match facade {
             Some(hash) => {
                 let (p_m, pane) = bay(p_m, self.axis, hash, self.mean_m);
-                (lay.fine.sample(p_m, level), pane)
+                (lay.fine.tap(p_m, level), pane)
             }
-            None => (lay.fine.sample(p_m, level), 0),
+            None => (lay.fine.tap(p_m, level), 0),
         };
         let level = lay.fine.level(self.mean_m);
         if self.slant < SLANT || level > 6.0 {
-            return at(p_m, level);
+            return match facade {
+                Some(hash) => {
+                    let (p_m, pane) = bay(p_m, self.axis, hash, self.mean_m);
+                    (lay.fine.sample(p_m, level), pane)
+                }
+                None => (lay.fine.sample(p_m, level), 0),
+            };
         }
         let taps = if self.slant < 2.0 * SLANT { 2.0 } else { MOST_TAPS };
         let level = lay.fine.level((self.across_m * self.slant / taps).max(self.across_m));
         // The footprint's long axis on the chart, metres.
         let flat = (self.ray[0] * self.ray[0] + self.ray[1] * self.ray[1]).sqrt().max(1e-6);
         let reach = self.across_m * self.slant.min(12.0) / flat;
-        let tap = |share: f32| {
-            at([p_m[0] + self.ray[0] * reach * share, p_m[1] + self.ray[1] * reach * share], level)
+        // The taps take turns on the next level, as many as the fraction says.
+        let tap = |share: f32, turn: f32| {
+            at(
+                [p_m[0] + self.ray[0] * reach * share, p_m[1] + self.ray[1] * reach * share],
+                level + turn,
+            )
         };
         if taps == 2.0 {
-            let ((a, pane), (b, _)) = (tap(-0.25), tap(0.25));
+            let ((a, pane), (b, _)) = (tap(-0.25, 0.25), tap(0.25, 0.75));
             return (a.halfway(&b), pane);
         }
-        let ((a, _), (b, pane)) = (tap(-0.375), tap(-0.125));
-        let ((c, _), (d, _)) = (tap(0.125), tap(0.375));
+        let ((a, _), (b, pane)) = (tap(-0.375, 0.125), tap(-0.125, 0.625));
+        let ((c, _), (d, _)) = (tap(0.125, 0.375), tap(0.375, 0.875));
         (a.halfway(&d).halfway(&b.halfway(&c)), pane)
     }
 }

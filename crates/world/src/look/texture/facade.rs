@@ -234,7 +234,8 @@ fn door(texel: Texel, at: [f32; 2], p: [f32; 2], id: u32) -> Texel {
     if light < 0.0 {
         return Texel { mark: 1.0, ..Texel::own([0.05, 0.055, 0.06], 0.9) };
     }
-    let hue = [unit(id, 1), unit(id, 2), unit(id, 3)].map(|c| 0.03 + 0.22 * c * c);
+    let tone = 0.03 + 0.12 * unit(id, 1);
+    let hue = [unit(id, 4), unit(id, 2), unit(id, 3)].map(|c| tone * (0.55 + 0.6 * c));
     let panel = outside([1.12, 0.4, 1.88, 1.05], at).max(-outside([1.12, 1.2, 1.88, 2.0], at));
     let groove = step(0.03, 0.0, panel.abs());
     let grain = 1.0 + 0.1 * noise(p, [260, 20], 231);

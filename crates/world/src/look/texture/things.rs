@@ -29,10 +29,10 @@ pub(super) fn glass() -> Tile {
 pub(super) fn rubber() -> Tile {
     Tile::bake(8, 0.8, |p| {
         let grain = unit(cells(p, [120; 2], 421).id, 1) - 0.5;
-        let dust = step(0.0, 1.2, fractal(p, [4; 2], 6, 0.75, 422));
+        let dust = step(0.2, 1.6, fractal(p, [4; 2], 6, 0.75, 422));
         let groove = step(0.12, 0.04, ((p[0] * 16.0).fract() - 0.5).abs());
         Texel::tinted(1.0 + 0.25 * grain - 0.3 * groove)
-            .mixed(Texel::own([0.17, 0.15, 0.12], 0.0), 0.35 * dust)
+            .mixed(Texel::own([0.17, 0.15, 0.12], 0.0), 0.16 * dust)
             .high(0.0006 * grain - 0.001 * groove)
     })
 }
@@ -50,7 +50,7 @@ pub(super) fn cloth() -> Tile {
             ((p[0] + 0.02 * noise(p, [3; 2], 433)) * 2.0).fract().min(0.5) * 0.5,
         );
         Texel::tinted((1.0 + 0.05 * weave + 0.20 * fold + 0.08 * wear) * (1.0 - 0.35 * seam))
-            .high(0.02 * fold)
+            .high(0.006 * fold)
     })
 }
 

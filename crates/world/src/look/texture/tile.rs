@@ -153,6 +153,13 @@ impl Tile {
         }))
     }
 
+    /// Bilinear on the level below: for several samples of one footprint, each with its own share of a
+    /// level added, or for what has no fine detail.
+    #[inline]
+    pub(crate) fn tap(&self, p_m: [f32; 2], level: f32) -> Sample {
+        unpack(self.bilinear(p_m, (level as usize).min(self.levels.len() - 1)))
+    }
+
     /// Four texels blended with weights of 8 bits, in 16-bit lanes: even and odd channels.
     #[inline]
     fn bilinear(&self, p_m: [f32; 2], index: usize) -> [u64; 2] {
