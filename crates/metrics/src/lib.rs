@@ -2,6 +2,7 @@
 //!
 //! No I/O. Official settings are named protocols (`protocols/*.toml`, see [`protocol`]). Each definition is the official tool's; where two tools differ, the file says which.
 
+mod assignment;
 pub mod birds_eye;
 pub mod coco;
 pub mod confusion;
@@ -21,6 +22,7 @@ pub mod semantics;
 pub mod statistics;
 pub mod stereo;
 pub mod surface;
+pub mod tracking;
 pub mod trajectory;
 pub mod waymo_occupancy;
 

@@ -39,6 +39,29 @@ pub(crate) fn mean(values: &[f64]) -> f64 {
     values.iter().sum::<f64>() / values.len() as f64
 }
 
+/// Sum in the order of `numpy.sum` over contiguous numbers: eight running sums, halves from 128 on.
+pub(crate) fn pairwise_sum(values: &[f64]) -> f64 {
+    const BLOCK: usize = 128;
+    if values.len() < 8 {
+        return values.iter().sum();
+    }
+    if values.len() > BLOCK {
+        let half = values.len() / 2;
+        let (left, right) = values.split_at(half - half % 8);
+        return pairwise_sum(left) + pairwise_sum(right);
+    }
+    let chunks = values.chunks_exact(8);
+    let rest = chunks.remainder();
+    let mut sums = [0.0; 8];
+    for chunk in chunks {
+        for (sum, value) in sums.iter_mut().zip(chunk) {
+            *sum += value;
+        }
+    }
+    let [a, b, c, d, e, f, g, h] = sums;
+    rest.iter().fold(((a + b) + (c + d)) + ((e + f) + (g + h)), |sum, value| sum + value)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -57,6 +80,14 @@ mod tests {
         check(2.0, 10.0);
         check(2.1, -2.0);
         assert!(interpolate(f64::NAN, &[0.0], &[1.0], 0.0, 0.0).is_nan());
+    }
+
+    #[test]
+    fn sums_are_complete() {
+        for count in [0, 1, 7, 8, 9, 127, 128, 129, 1000] {
+            let values: Vec<f64> = (0..count).map(f64::from).collect();
+            assert_eq!(pairwise_sum(&values), f64::from(count * (count - 1) / 2));
+        }
     }
 
     #[test]

@@ -4,6 +4,8 @@
 //! `"nan"`, `"inf"` and `"-inf"`.
 
 mod nuscenes_detection;
+mod nuscenes_tracking;
+mod tracking;
 mod trajectory;
 
 use std::collections::BTreeMap;
@@ -18,8 +20,12 @@ pub(crate) type Figures = BTreeMap<String, f64>;
 type Family = fn(Value) -> Result<Figures, String>;
 
 /// Families by name, which is also that of `bench/metrics/families/NAME.py` and `tests/parity/NAME.json`.
-pub(crate) const FAMILIES: &[(&str, Family)] =
-    &[("nuscenes_detection", nuscenes_detection::run), ("trajectory", trajectory::run)];
+pub(crate) const FAMILIES: &[(&str, Family)] = &[
+    ("nuscenes_detection", nuscenes_detection::run),
+    ("nuscenes_tracking", nuscenes_tracking::run),
+    ("tracking", tracking::run),
+    ("trajectory", trajectory::run),
+];
 
 /// The figures of a family on an input.
 ///

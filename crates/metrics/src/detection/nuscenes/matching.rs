@@ -2,6 +2,7 @@
 
 use std::f64::consts::PI;
 
+use super::filter::{Filter, Uncounted};
 use super::{DetectionBox, DetectionProtocol, SamplePredictions, SampleTruth};
 use crate::Error;
 
@@ -37,28 +38,6 @@ pub(super) struct ClassMatches {
     pub(super) predictions: Vec<Scored>,
     /// Errors of those that matched at the distance for errors.
     pub(super) errors: Vec<Errors>,
-}
-
-/// Boxes that do not count, and why.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize)]
-pub struct Uncounted {
-    /// Boxes given.
-    pub given: u64,
-    /// Beyond their class's range.
-    pub out_of_range: u64,
-    /// Without any lidar or radar return inside.
-    pub without_points: u64,
-    /// In a bicycle rack.
-    pub in_bicycle_rack: u64,
-}
-
-impl Uncounted {
-    pub(super) fn add(&mut self, other: &Self) {
-        self.given += other.given;
-        self.out_of_range += other.out_of_range;
-        self.without_points += other.without_points;
-        self.in_bicycle_rack += other.in_bicycle_rack;
-    }
 }
 
 impl ClassMatches {
@@ -114,35 +93,18 @@ fn counted<'a>(
     let mut classes = vec![Vec::new(); protocol.classes.len()];
     let mut out = Uncounted::default();
     for (row, given) in boxes.iter().enumerate() {
-        if counts(given, sample, protocol, &mut out) {
+        let class = &protocol.classes[usize::from(given.class)];
+        let filter = Filter {
+            range_m: class.range_m,
+            not_in_bicycle_racks: class.not_in_bicycle_racks,
+            ego_m: sample.ego_m,
+            bicycle_racks: &sample.bicycle_racks,
+        };
+        if filter.keeps(given.center_m, given.points, &mut out) {
             classes[usize::from(given.class)].push((row, given));
         }
     }
     (classes, out)
-}
-
-/// Whether a box counts: `filter_eval_boxes` of the devkit, in its order.
-fn counts(
-    given: &DetectionBox,
-    truth: &SampleTruth,
-    protocol: &DetectionProtocol,
-    out: &mut Uncounted,
-) -> bool {
-    let class = &protocol.classes[usize::from(given.class)];
-    let [dx, dy] = [0, 1].map(|i| given.center_m[i] - truth.ego_m[i]);
-    out.given += 1;
-    if (dx * dx + dy * dy).sqrt() >= class.range_m {
-        out.out_of_range += 1;
-        return false;
-    }
-    if given.points == Some(0) {
-        out.without_points += 1;
-        return false;
-    }
-    let racked = class.not_in_bicycle_racks
-        && truth.bicycle_racks.iter().any(|rack| rack.contains(given.center_m));
-    out.in_bicycle_rack += u64::from(racked);
-    !racked
 }
 
 /// Greedy matching of one class. `Err`: the side and row of a box without size.

@@ -4,6 +4,7 @@
 
 mod boxes;
 mod curve;
+pub(crate) mod filter;
 mod matching;
 mod protocol;
 mod report;
@@ -16,7 +17,7 @@ use rayon::prelude::*;
 
 pub use boxes::{DetectionBox, OrientedBox, SamplePredictions, SampleTruth, yaw_of};
 pub use curve::Curve;
-pub use matching::Uncounted;
+pub use filter::Uncounted;
 pub use protocol::{DetectionClass, DetectionProtocol, TruePositiveError};
 pub use report::{ClassReport, DetectionReport};
 

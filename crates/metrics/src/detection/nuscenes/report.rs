@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::curve::Curve;
-use super::matching::Uncounted;
+use super::filter::Uncounted;
 use super::protocol::{DetectionProtocol, TruePositiveError};
 use crate::numeric::{mean, nan_mean};
 

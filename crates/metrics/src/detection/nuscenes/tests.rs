@@ -105,7 +105,7 @@ fn ties_are_decided_as_the_devkit_does() {
     check([0.5, 0.4], 1.0);
     check([0.4, 0.5], 0.0);
     check([0.5, 0.5], 0.0);
-    check([0.0, -0.0], 0.0);
+    check([-0.0, 0.0], 1.0); // A score of 0 is taken for a recall that was not reached.
 }
 
 #[test]
