@@ -8,7 +8,7 @@ use ommatidia_metrics::trajectory::{TrajectoryProtocol, TrajectoryReport, evalua
 use ommatidia_scene::{GrayImage, PoseSample, PoseSource, Rig, Scale, Trajectory};
 use ommatidia_store::formats::{ImportOptions, find};
 use ommatidia_store::image;
-use ommatidia_world::{Drive, DriveOptions};
+use ommatidia_world::{StreetDrive as Drive, StreetDriveOptions as DriveOptions};
 
 type Images = Vec<Option<(Timestamp, GrayImage)>>;
 

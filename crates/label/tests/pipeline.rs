@@ -9,7 +9,7 @@ use ommatidia_label::Error;
 use ommatidia_label::pipeline::{LabelConfig, LabelOptions, Observer, StageReport, label};
 use ommatidia_scene::{GridSpec, Provenance, Scale, SurfaceSpec, Taxonomy};
 use ommatidia_store::{ClipHeader, ClipReader, ClipWriter, FrameData, image};
-use ommatidia_world::{Drive, DriveOptions};
+use ommatidia_world::{StreetDrive as Drive, StreetDriveOptions as DriveOptions};
 use tempfile::TempDir;
 
 const FRAMES: usize = 10;

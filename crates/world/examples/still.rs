@@ -1,5 +1,5 @@
 //! Writes one frame of the demonstration drive as a PPM picture: `still OUT.ppm [FRAME] [SEED]`.
-use ommatidia_world::{Drive, DriveOptions};
+use ommatidia_world::{StreetDrive as Drive, StreetDriveOptions as DriveOptions};
 
 fn main() -> std::io::Result<()> {
     let arguments: Vec<String> = std::env::args().collect();

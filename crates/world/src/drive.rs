@@ -1,50 +1,96 @@
-//! A drive along a street: what the rig records, and what is really there.
+//! A drive through a site: what the rig records, and what is really there.
 
 use nalgebra::{Point3, Vector3};
 use ommatidia_geometry::{Duration, Ego, Pose, Timestamp, World};
+use ommatidia_kernels::raycast::Workspace;
 use ommatidia_scene::{
-    CameraView, ClassId, Drivable, Object, PointCloud, PoseSample, PoseSource, RgbImage, Rig,
-    Scale, Surface, SurfaceSpec, Trajectory, VectorSpace,
+    CameraSensor, GridSpec, PointCloud, PoseSample, PoseSource, RgbImage, Rig, Scale, SurfaceSpec,
+    Trajectory, VectorSpace,
 };
+use rayon::prelude::*;
 
+use crate::Error;
+use crate::imaging::{CameraImaging, Imager, Shot, motion_blur};
+use crate::look::Shader;
 use crate::noise::mix;
-use crate::rig;
-use crate::sensor::Moment;
-use crate::street::{ROAD_HALF_WIDTH_M, Street};
+use crate::site::Site;
+use crate::trace::film::FilmOptions;
+use crate::trace::flow::Next;
+use crate::trace::lidar::Sweep;
+use crate::trace::sight::{Seen, seen};
+use crate::trace::voxels::Filled;
+use crate::trace::{Filmed, LidarOptions, Moment, Observed, Stage, Table, surface};
 
-/// Speed of the ego vehicle, m/s.
-const EGO_SPEED_M_S: f64 = 8.0;
-/// Objects farther than this are not listed, metres.
-const OBJECT_RANGE_M: f64 = 50.0;
-
-/// What to drive and how to film it.
+/// How a site is filmed.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct DriveOptions {
-    /// Everything random comes from it.
+    /// Noise of the sensors comes from it, and what differs between equal surfaces.
     pub seed: u64,
-    /// Image width, pixels.
-    pub width: u32,
-    /// Image height, pixels.
-    pub height: u32,
     /// Number of frames.
     pub frames: usize,
     /// Frames a second.
     pub rate_hz: f64,
+    /// Pixels at which things meet average five rays.
+    pub antialias: bool,
+    /// Optics and sensor of the cameras.
+    pub imaging: CameraImaging,
+    /// The lidars.
+    pub lidar: LidarOptions,
+    /// Voxels of the truth; `None` makes none.
+    pub grid: Option<GridSpec>,
+    /// Which voxels count as observed.
+    pub observed: Observed,
+    /// Cells of the ground truth; `None` makes none.
+    pub surface: Option<SurfaceSpec>,
+    /// Objects and lanes farther than this are not listed, metres.
+    pub range_m: f64,
 }
 
 impl Default for DriveOptions {
     fn default() -> Self {
-        Self { seed: 1, width: 800, height: 288, frames: 40, rate_hz: 10.0 }
+        Self {
+            seed: 1,
+            frames: 40,
+            rate_hz: 10.0,
+            antialias: true,
+            imaging: CameraImaging::default(),
+            lidar: LidarOptions::default(),
+            grid: Some(GridSpec::default()),
+            observed: Observed::Frame,
+            surface: Some(SurfaceSpec::default()),
+            range_m: 80.0,
+        }
     }
 }
 
-/// A drive whose frames are rendered when asked for.
+impl DriveOptions {
+    fn check(&self) -> Result<(), Error> {
+        let bounds = [
+            ("frames", self.frames as f64, 1.0, 1e7),
+            ("rate_hz", self.rate_hz, 0.01, 1000.0),
+            ("range_m", self.range_m, 0.0, 1e5),
+        ];
+        for (name, value, low, high) in bounds {
+            // Also catches NaN.
+            if !(low..=high).contains(&value) {
+                return Err(Error::DriveOption { name, value, low, high });
+            }
+        }
+        self.imaging.check()?;
+        self.lidar.check()
+    }
+}
+
+/// A drive whose frames are rendered when asked for. A frame depends on the site, the rig, the options
+/// and its index alone; memory does not grow with the number of frames.
 pub struct Drive {
     /// The options it was made with.
     pub options: DriveOptions,
-    /// Stereo cameras and a lidar.
+    /// The sensors.
     pub rig: Rig,
-    street: Street,
+    stage: Stage,
+    tables: Vec<Table>,
+    imagers: Vec<Imager>,
 }
 
 /// One moment as recorded, with its truth.
@@ -55,29 +101,49 @@ pub struct DriveFrame {
     pub images: Vec<RgbImage>,
     /// One sweep per lidar.
     pub clouds: Vec<PointCloud>,
-    /// Exact depth and class per camera, exact surface, exact boxes.
+    /// Exact, in all parts that the options ask for.
     pub truth: VectorSpace,
 }
 
 impl Drive {
-    /// A stereo drive.
-    pub fn new(options: DriveOptions) -> Self {
-        let length_m = EGO_SPEED_M_S * options.frames as f64 / options.rate_hz + 40.0;
-        let street = Street::new(options.seed, length_m);
-        Self { options, rig: rig::stereo(options.width, options.height), street }
+    /// A drive of the site's vehicle with this rig.
+    ///
+    /// # Errors
+    /// Options, rig or site that cannot be; a camera inside of something solid at the start.
+    pub fn new(site: Site, rig: Rig, options: DriveOptions) -> Result<Self, Error> {
+        options.check()?;
+        rig.check()?;
+        let stage = Stage::new(site)?;
+        for camera in &rig.cameras {
+            if is_inside(&stage, camera) {
+                return Err(Error::CameraInside { camera: camera.name.clone() });
+            }
+        }
+        let tables = rig.cameras.iter().map(Table::new).collect();
+        let imager = |(index, camera): (usize, &CameraSensor)| {
+            let seed = mix(options.seed ^ mix(0x1_0000 + index as u64));
+            Imager::new(&options.imaging, camera.width as usize, camera.height as usize, seed)
+        };
+        let imagers = rig.cameras.iter().enumerate().map(imager).collect::<Result<Vec<_>, _>>()?;
+        Ok(Self { options, rig, stage, tables, imagers })
     }
 
-    /// When frame `index` is taken.
+    /// The site and its trees.
+    pub fn stage(&self) -> &Stage {
+        &self.stage
+    }
+
+    /// When frame `index` is taken, since the site's time zero.
     pub fn timestamp(&self, index: usize) -> Timestamp {
         Timestamp::default() + Duration::from_secs_f64(index as f64 / self.options.rate_hz)
     }
 
-    /// Where the vehicle is at frame `index`; the first pose is the world's origin.
+    /// Where the vehicle is at frame `index`; the first pose is the clip's origin.
     pub fn world_from_ego(&self, index: usize) -> Pose<World, Ego> {
-        self.street_from_ego(0).inverse().cast::<World, World>() * self.street_from_ego(index)
+        self.site_from_ego(0).inverse().cast::<World, World>() * self.site_from_ego(index)
     }
 
-    /// The exact poses.
+    /// The exact poses at all frames.
     pub fn trajectory(&self) -> Trajectory {
         let sample =
             |i| PoseSample { timestamp: self.timestamp(i), world_from_ego: self.world_from_ego(i) };
@@ -86,133 +152,130 @@ impl Drive {
             .expect("frames ascend in time")
     }
 
-    fn street_from_ego(&self, index: usize) -> Pose<World, Ego> {
-        self.street.world_from_ego(self.timestamp(index).as_secs_f64() * EGO_SPEED_M_S)
+    /// Where the vehicle is in the site at frame `index`.
+    pub fn site_from_ego(&self, index: usize) -> Pose<World, Ego> {
+        self.stage.site().ego.at(self.timestamp(index).as_secs_f64())
     }
 
     /// Renders frame `index`.
     pub fn frame(&self, index: usize) -> DriveFrame {
         let timestamp = self.timestamp(index);
-        let street_from_ego = self.street_from_ego(index);
-        let moment = Moment::new(&self.street, timestamp.as_secs_f64());
-        let seed = |salt: usize| mix(self.options.seed ^ mix((index * 64 + salt) as u64));
-        let (mut images, mut cameras) = (Vec::new(), Vec::new());
-        for (i, camera) in self.rig.cameras.iter().enumerate() {
-            let filmed = moment.film(camera, street_from_ego, seed(i));
-            images.push(filmed.image);
-            let (depth, semantics) = (Some(filmed.depth), Some(filmed.class));
-            cameras.push(CameraView {
-                camera: camera.name.clone(),
-                depth,
-                semantics,
-                ..CameraView::default()
-            });
-        }
-        let sweep = |(i, lidar): (usize, &ommatidia_scene::LidarSensor)| {
-            moment.sweep(lidar.ego_from_lidar, street_from_ego, seed(32 + i))
-        };
-        let clouds = self.rig.lidars.iter().enumerate().map(sweep).collect();
+        let time_s = timestamp.as_secs_f64();
+        let filmed = self.film(index);
+        let sweeps = self.sweep(index);
+        let images = self.develop(index, &filmed);
+        let instant = Moment::at(&self.stage, time_s);
+        let options = &self.options;
+        let world_from_ego = self.site_from_ego(index);
+        let occupancy = options.grid.map(|grid| {
+            let filled = Filled::new(&self.stage, grid, time_s);
+            let observed = match options.observed {
+                Observed::Complete => Seen::everything(grid),
+                Observed::Frame => {
+                    let cameras: Vec<(&Table, &Filmed)> = self.tables.iter().zip(&filmed).collect();
+                    seen(grid, &world_from_ego, &cameras, &sweeps)
+                }
+            };
+            filled.occupancy(&self.stage, observed)
+        });
+        let roads = &self.stage.site().roads;
         let truth = VectorSpace {
             timestamp,
-            surface: Some(self.surface(&moment, street_from_ego)),
-            objects: Some(self.objects(timestamp, street_from_ego)),
-            cameras,
-            ..VectorSpace::default()
+            occupancy,
+            surface: options.surface.map(|spec| surface::surface(roads, &world_from_ego, spec)),
+            objects: Some(instant.objects(&self.rig.cameras, &sweeps, options.range_m)),
+            lanes: Some(roads.lane_graph(&world_from_ego, options.range_m)),
+            cameras: filmed
+                .into_iter()
+                .zip(&self.rig.cameras)
+                .map(|(filmed, camera)| filmed.into_view(&camera.name))
+                .collect(),
         };
+        let clouds = sweeps.into_iter().map(|sweep| sweep.cloud).collect();
         DriveFrame { timestamp, images, clouds, truth }
     }
 
-    /// Boxes around the vehicle.
-    fn objects(&self, timestamp: Timestamp, street_from_ego: Pose<World, Ego>) -> Vec<Object> {
-        const STEP_S: f64 = 1e-3;
-        let time_s = timestamp.as_secs_f64();
-        let ego_from_street = street_from_ego.inverse();
-        let object = |actor: &crate::street::Actor| {
-            let at = |t: f64| self.street.world_from_actor(actor, t);
-            let ego_from_object = ego_from_street * at(time_s);
-            let moved = at(time_s + STEP_S).translation - at(time_s - STEP_S).translation;
-            let velocity: Vector3<f64> = ego_from_street.rotate(&(moved / (2.0 * STEP_S)));
-            (ego_from_object.translation.norm() < OBJECT_RANGE_M).then(|| Object {
-                track: Some(actor.track),
-                class: actor.class,
-                ego_from_object,
-                size_m: actor.size_m,
-                velocity_m_s: Some(velocity.into()),
-                keypoints: Vec::new(),
-                confidence: 1.0,
-                lidar_points: None,
+    /// Light and truth of all cameras.
+    pub fn film(&self, index: usize) -> Vec<Filmed> {
+        let time_s = self.timestamp(index).as_secs_f64();
+        let site = self.stage.site();
+        let mut shader = Shader::new(&site.materials, &site.environment, self.options.seed);
+        shader.set_moment(site, time_s);
+        let next = (index + 1 < self.options.frames)
+            .then(|| Next::new(&self.stage, self.timestamp(index + 1).as_secs_f64()));
+        let options =
+            FilmOptions { time_s, next: next.as_ref(), antialias: self.options.antialias };
+        // Cameras that read their lines in the same time share what moves.
+        let mut moments: Vec<(f64, Moment<'_>)> = Vec::new();
+        self.tables
+            .iter()
+            .map(|table| {
+                let half_s = 0.5 * table.readout_s();
+                if !moments.iter().any(|(known, _)| *known == half_s) {
+                    let moment = Moment::new(&self.stage, time_s - half_s, time_s + half_s);
+                    moments.push((half_s, moment));
+                }
+                let same = moments.iter().find(|(known, _)| *known == half_s);
+                let (_, moment) = same.expect("it was just put there");
+                moment.film(table, &shader, &options)
             })
-        };
-        self.street.actors.iter().filter_map(object).collect()
+            .collect()
     }
 
-    /// Height and drivability of every cell, seen or not.
-    fn surface(&self, moment: &Moment<'_>, street_from_ego: Pose<World, Ego>) -> Surface {
-        let mut surface = Surface::unobserved(SurfaceSpec::default());
-        let spec = surface.spec;
-        for index in 0..spec.len() {
-            let cell = [index as u32 / spec.size[1], index as u32 % spec.size[1]];
-            let [x, y] = spec.centre(cell);
-            let p_in_street = street_from_ego * Point3::new(x, y, 0.0);
-            let (_, lateral) = self.street.road_coordinates(&p_in_street);
-            let Some(height) = moment.ground_height(&p_in_street) else {
-                surface.drivable[index] = Drivable::No;
-                continue;
-            };
-            surface.height_m[index] = height as f32;
-            surface.confidence[index] = 255;
-            let on_road = lateral.abs() < ROAD_HALF_WIDTH_M;
-            surface.drivable[index] = if on_road { Drivable::Yes } else { Drivable::No };
-            surface.class[index] = if on_road {
-                self.street.classes.road
-            } else if height > 0.0 {
-                self.street.classes.sidewalk
-            } else {
-                ClassId::UNKNOWN
-            };
-        }
-        surface
+    /// Sweeps of all lidars.
+    pub fn sweep(&self, index: usize) -> Vec<Sweep> {
+        let time_s = self.timestamp(index).as_secs_f64();
+        let half_s = 0.5 * self.options.lidar.revolution_s;
+        let moment = Moment::new(&self.stage, time_s - half_s, time_s + half_s);
+        let sweep = |(i, lidar): (usize, &ommatidia_scene::LidarSensor)| {
+            let seed = mix(self.options.seed ^ mix((index * 64 + 32 + i) as u64));
+            moment.sweep(&lidar.ego_from_lidar, &self.options.lidar, time_s, seed)
+        };
+        self.rig.lidars.iter().enumerate().map(sweep).collect()
+    }
+
+    /// Pictures of what was filmed.
+    fn develop(&self, index: usize, filmed: &[Filmed]) -> Vec<RgbImage> {
+        let time_s = self.timestamp(index).as_secs_f64();
+        let site = self.stage.site();
+        let speed = {
+            const STEP_S: f64 = 1e-3;
+            let [a, b] = [-STEP_S, STEP_S].map(|step| site.ego.at(time_s + step).translation);
+            (b - a).norm() / (2.0 * STEP_S)
+        };
+        filmed
+            .par_iter()
+            .zip(&self.imagers)
+            .zip(&self.rig.cameras)
+            .map(|((filmed, imager), camera)| {
+                let exposure = imager.meter(&filmed.light, None);
+                let share = exposure.time_s * self.options.rate_hz as f32;
+                let shot = Shot {
+                    frame: index as u64,
+                    time_s,
+                    rain_mm_h: site.environment.rain_mm_h,
+                    speed_m_s: speed,
+                    focal_px: camera.intrinsics.focal_px().0,
+                };
+                imager.develop(&motion_blur(&filmed.light, &filmed.flow, share), &exposure, &shot)
+            })
+            .collect()
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn small() -> Drive {
-        Drive::new(DriveOptions { width: 96, height: 48, frames: 3, ..DriveOptions::default() })
-    }
-
-    #[test]
-    fn a_frame_is_the_same_on_any_number_of_threads() {
-        let render = |threads: usize| {
-            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-            pool.install(|| {
-                let frame = small().frame(2);
-                (frame.images, frame.clouds, frame.truth.cameras)
-            })
-        };
-        assert!(render(1) == render(2));
-    }
-
-    #[test]
-    fn seeds_make_different_streets() {
-        let other = Drive::new(DriveOptions { seed: 2, ..small().options });
-        assert_ne!(small().frame(0).images, other.frame(0).images);
-    }
-
-    #[test]
-    fn the_vehicle_stands_on_drivable_ground_at_height_zero() {
-        let surface = small().frame(1).truth.surface.unwrap();
-        let cell = surface.spec.index(surface.spec.cell_at(0.5, 0.0).unwrap());
-        assert_eq!(surface.drivable[cell], Drivable::Yes);
-        assert_eq!(surface.height_m[cell], 0.0);
-    }
-
-    #[test]
-    fn the_drive_starts_at_the_origin_and_moves_at_its_speed() {
-        let trajectory = small().trajectory();
-        assert!(trajectory.samples()[0].world_from_ego.translation.norm() < 1e-12);
-        assert!((trajectory.path_m() - 2.0 * 0.1 * EGO_SPEED_M_S).abs() < 0.02);
-    }
+/// A camera whose surroundings all show their back sits in something.
+fn is_inside(stage: &Stage, camera: &CameraSensor) -> bool {
+    let moment = Moment::at(stage, 0.0);
+    let origin = Point3::from((stage.site().ego.at(0.0) * camera.ego_from_camera).translation);
+    let axes = [Vector3::x(), Vector3::y(), Vector3::z()];
+    let mut workspace = Workspace::default();
+    let backs = axes.iter().flat_map(|axis| [*axis, -axis]).filter(|direction| {
+        let met = moment.cast((&origin, direction), REACH_INSIDE_M, 0.0, &mut workspace);
+        met.is_some_and(|met| met.shows_back)
+    });
+    // One side may be open: meshes that stand on the ground have no floor.
+    backs.count() >= 5
 }
+
+/// Solids are no larger than this, metres.
+const REACH_INSIDE_M: f64 = 100.0;

@@ -28,4 +28,37 @@ pub enum Error {
         /// Where.
         setting: Setting,
     },
+    /// A site refers to what does not exist.
+    #[error("site: {what}")]
+    Site {
+        /// What is wrong.
+        what: String,
+    },
+    /// The rig cannot be used.
+    #[error(transparent)]
+    Rig(#[from] ommatidia_scene::RigError),
+    /// A camera sits in something solid.
+    #[error(
+        "camera {camera} sits inside of something solid at the drive's start; move its mounting, or the \
+         vehicle's start"
+    )]
+    CameraInside {
+        /// The camera's name.
+        camera: String,
+    },
+    /// A camera's optics cannot be simulated.
+    #[error(transparent)]
+    Imaging(#[from] crate::imaging::ImagingError),
+    /// An option of a drive is out of its range.
+    #[error("drive: `{name}` is {value}; choose it from {low} to {high}")]
+    DriveOption {
+        /// Which.
+        name: &'static str,
+        /// What was given.
+        value: f64,
+        /// Lowest value.
+        low: f64,
+        /// Highest value.
+        high: f64,
+    },
 }

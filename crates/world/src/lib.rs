@@ -19,6 +19,9 @@ pub mod sensors;
 pub mod shape;
 pub mod site;
 pub mod street;
+pub mod street_drive;
+pub mod trace;
 
 pub use drive::{Drive, DriveFrame, DriveOptions};
 pub use error::Error;
+pub use street_drive::{StreetDrive, StreetDriveFrame, StreetDriveOptions};

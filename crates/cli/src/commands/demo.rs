@@ -7,7 +7,7 @@ use clap::Args;
 use ommatidia_scene::{PoseSample, Provenance, Scale, Skipped, Taxonomy};
 use ommatidia_store::formats::{self, Drive as Source, ImportOptions};
 use ommatidia_store::{ClipHeader, ClipReader, Error, FrameData, image, import};
-use ommatidia_world::{Drive, DriveOptions};
+use ommatidia_world::{StreetDrive as Drive, StreetDriveOptions as DriveOptions};
 use serde_json::json;
 
 use super::{eval, label, report};

@@ -1,0 +1,195 @@
+//! Which voxels the sensors of a frame saw.
+
+use nalgebra::{Point3, Vector3};
+use ommatidia_geometry::{Ego, Pose, World};
+use ommatidia_scene::{BitGrid, GridSpec};
+use rayon::prelude::*;
+
+use super::film::{Filmed, NO_PART};
+use super::lidar::Sweep;
+use super::table::Table;
+
+/// Voxels that rays crossed, gathered by one thread.
+pub struct Seen {
+    grid: GridSpec,
+    words: Vec<u64>,
+}
+
+impl Seen {
+    /// None yet.
+    pub fn nothing(grid: GridSpec) -> Self {
+        Self { grid, words: vec![0; grid.len().div_ceil(64)] }
+    }
+
+    /// All of them.
+    pub fn everything(grid: GridSpec) -> BitGrid {
+        let mut bits = BitGrid::new(grid.len());
+        (0..grid.len()).for_each(|index| bits.set(index, true));
+        bits
+    }
+
+    /// The mask.
+    pub fn into_bits(self) -> BitGrid {
+        BitGrid::from_words(self.grid.len(), self.words).expect("rays stay within the grid")
+    }
+
+    /// What either saw.
+    fn or(mut self, other: Self) -> Self {
+        self.words.iter_mut().zip(other.words).for_each(|(word, other)| *word |= other);
+        self
+    }
+
+    fn mark(&mut self, index: usize) {
+        self.words[index / 64] |= 1 << (index % 64);
+    }
+
+    /// The voxel at the end of a ray.
+    fn end(&mut self, p_in_ego: &Point3<f64>) {
+        if let Some(cell) = self.grid.cell_at(p_in_ego) {
+            self.mark(self.grid.index(cell));
+        }
+    }
+
+    /// All voxels between two points. Amanatides and Woo 1987.
+    fn cross(&mut self, from: &Point3<f64>, to: &Point3<f64>) {
+        let scale = 1.0 / self.grid.voxel_m;
+        let corner = Point3::from(self.grid.min_corner_m);
+        let (a, b) = ((from - corner) * scale, (to - corner) * scale);
+        let d = b - a;
+        let size = self.grid.size.map(f64::from);
+        let (mut enter, mut leave) = (0.0f64, 1.0f64);
+        for axis in 0..3 {
+            if d[axis] == 0.0 {
+                if !(0.0..size[axis]).contains(&a[axis]) {
+                    return;
+                }
+                continue;
+            }
+            let (p, q) = (-a[axis] / d[axis], (size[axis] - a[axis]) / d[axis]);
+            enter = enter.max(p.min(q));
+            leave = leave.min(p.max(q));
+        }
+        if enter >= leave {
+            return;
+        }
+        let start = a + d * enter;
+        let strides = [
+            self.grid.size[1] as isize * self.grid.size[2] as isize,
+            self.grid.size[2] as isize,
+            1,
+        ];
+        let (mut cell, mut step, mut next, mut by) =
+            ([0isize; 3], [0isize; 3], [f64::INFINITY; 3], [f64::INFINITY; 3]);
+        for axis in 0..3 {
+            cell[axis] = (start[axis].floor() as isize).clamp(0, self.grid.size[axis] as isize - 1);
+            if d[axis] != 0.0 {
+                step[axis] = if d[axis] > 0.0 { 1 } else { -1 };
+                let border = cell[axis] + isize::from(d[axis] > 0.0);
+                next[axis] = (border as f64 - a[axis]) / d[axis];
+                by[axis] = 1.0 / d[axis].abs();
+            }
+        }
+        let mut index: isize = (0..3).map(|axis| cell[axis] * strides[axis]).sum();
+        loop {
+            self.mark(index as usize);
+            let axis = if next[0] < next[1] {
+                if next[0] < next[2] { 0 } else { 2 }
+            } else if next[1] < next[2] {
+                1
+            } else {
+                2
+            };
+            if next[axis] >= leave {
+                return;
+            }
+            cell[axis] += step[axis];
+            if cell[axis] < 0 || cell[axis] >= self.grid.size[axis] as isize {
+                return;
+            }
+            index += step[axis] * strides[axis];
+            next[axis] += by[axis];
+        }
+    }
+}
+
+/// Rays farther apart than this at the grid's far side are all followed, voxels; of denser ones every
+/// second in both directions. What they end in is marked for every one.
+const DENSE: f64 = 1.5;
+
+/// Voxels that the rays of cameras and lidars crossed or ended in, in the vehicle's frame.
+pub fn seen(
+    grid: GridSpec,
+    world_from_ego: &Pose<World, Ego>,
+    cameras: &[(&Table, &Filmed)],
+    sweeps: &[Sweep],
+) -> BitGrid {
+    let ego_from_world = world_from_ego.inverse();
+    let far_m = grid_reach(&grid);
+    let lines = cameras
+        .iter()
+        .enumerate()
+        .flat_map(|(camera, (table, _))| (0..table.lines).map(move |line| (camera, line)));
+    let lines: Vec<(usize, usize)> = lines.collect();
+    // A fixed number of pieces; the union does not depend on their order.
+    let piece = lines.len().div_ceil(8).max(1);
+    let by_cameras = lines
+        .par_chunks(piece)
+        .map(|lines| {
+            let mut seen = Seen::nothing(grid);
+            for &(camera, line) in lines {
+                let (table, filmed) = cameras[camera];
+                see_line(&mut seen, &ego_from_world, (table, filmed), line, far_m);
+            }
+            seen
+        })
+        .reduce_with(Seen::or);
+    let mut all = by_cameras.unwrap_or_else(|| Seen::nothing(grid));
+    for [from, to] in sweeps.iter().flat_map(|sweep| &sweep.rays_in_ego) {
+        all.cross(from, to);
+        all.end(to);
+    }
+    all.into_bits()
+}
+
+/// From the vehicle to the farthest corner of the grid, metres.
+fn grid_reach(grid: &GridSpec) -> f64 {
+    let farthest = |axis: usize| {
+        let low = grid.min_corner_m[axis];
+        low.abs().max((low + grid.voxel_m * f64::from(grid.size[axis])).abs())
+    };
+    Vector3::new(farthest(0), farthest(1), farthest(2)).norm()
+}
+
+fn see_line(
+    seen: &mut Seen,
+    ego_from_world: &Pose<Ego, World>,
+    (table, filmed): (&Table, &Filmed),
+    line: usize,
+    far_m: f64,
+) {
+    let ego_from_camera = *ego_from_world * filmed.world_from_camera[line];
+    let (rotation, origin) =
+        (ego_from_camera.rotation_matrix(), Point3::from(ego_from_camera.translation));
+    let width = table.camera.width as usize;
+    let pixel_rad = f64::from(table.rays(line, table.packets() / 2).1);
+    let stride = if pixel_rad * far_m < DENSE * seen.grid.voxel_m { 2 } else { 1 };
+    for along in 0..table.length {
+        let Some(ray) = table.ray(line, along) else { continue };
+        let index = if table.by_columns { along * width + line } else { line * width + along };
+        let is_sky = filmed.parts[index] == NO_PART;
+        let depth_m = filmed.depth.depth_m[index];
+        if !is_sky && depth_m <= 0.0 {
+            continue;
+        }
+        let distance = if is_sky { 2.0 * far_m } else { f64::from(depth_m) / f64::from(ray[2]) };
+        let direction = rotation * Vector3::from(ray.map(f64::from));
+        let end = origin + direction * distance;
+        if !is_sky {
+            seen.end(&end);
+        }
+        if line.is_multiple_of(stride) && along.is_multiple_of(stride) {
+            // Up to the surface: what lies behind it in the same voxel is the surface's own.
+            seen.cross(&origin, &(origin + direction * distance.min(2.0 * far_m)));
+        }
+    }
+}
