@@ -5,6 +5,8 @@ mod lamps;
 mod shader;
 mod sky;
 mod surface;
+#[cfg(test)]
+mod tests;
 mod texture;
 mod vector;
 

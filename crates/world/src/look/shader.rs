@@ -55,13 +55,26 @@ const LIT_SHARE: u32 = 90;
 const DIELECTRIC: f32 = 0.04;
 /// Below this gloss a surface is matt.
 const MATT: f32 = 0.04;
-/// Low beam of the vehicle that films: both lamps, in units of full sun at 1 m (UNECE R112: some 15,000 cd
-/// towards the road; full sun is 100,000 lx), and where they sit on it, metres.
-const OWN_BEAM: [f32; 3] = [0.15, 0.145, 0.13];
-const OWN_BEAM_AT_M: [[f64; 3]; 2] = [[3.6, 0.65, 0.68], [3.6, -0.65, 0.68]];
-/// Low beams point slightly down, radians, and their half width.
-const OWN_BEAM_DOWN_RAD: f64 = 0.045;
-const OWN_BEAM_HALF_RAD: f32 = 0.42;
+/// Where the lamps of the vehicle that films sit on it, metres.
+const OWN_LAMPS_M: [[f64; 3]; 2] = [[3.6, 0.65, 0.68], [3.6, -0.65, 0.68]];
+
+/// A part of a low beam.
+struct OwnBeam {
+    /// In units of full sun at 1 m.
+    colour: [f32; 3],
+    /// Outwards from straight ahead, and below the horizon, radians.
+    out_rad: f64,
+    down_rad: f64,
+    half_rad: f32,
+}
+
+/// One side's low beam: far and narrow, outwards, near and wide. Strengths after UNECE R112 (some 15,000 cd
+/// towards the road at 50 m); full sun is 100,000 lx.
+const OWN_BEAMS: [OwnBeam; 3] = [
+    OwnBeam { colour: [0.16, 0.155, 0.14], out_rad: 0.0, down_rad: 0.075, half_rad: 0.10 },
+    OwnBeam { colour: [0.06, 0.058, 0.053], out_rad: 0.20, down_rad: 0.11, half_rad: 0.18 },
+    OwnBeam { colour: [0.009, 0.0088, 0.008], out_rad: 0.1, down_rad: 0.25, half_rad: 0.75 },
+];
 
 impl Shader {
     /// For the materials of a site, which hits refer to by index. Textures are baked at their first use
@@ -85,15 +98,18 @@ impl Shader {
             return;
         }
         let world_from_ego = site.ego.at(time_s);
-        let own = OWN_BEAM_AT_M.map(|at| {
-            let down = nalgebra::UnitQuaternion::from_euler_angles(0.0, OWN_BEAM_DOWN_RAD, 0.0);
-            Lamp {
-                motion: Motion::Still(world_from_ego * Pose::new(down, at.into())),
-                colour: OWN_BEAM,
-                half_angle_rad: OWN_BEAM_HALF_RAD,
-            }
+        let own = OWN_LAMPS_M.into_iter().flat_map(|at| {
+            OWN_BEAMS.iter().map(move |beam| {
+                let out_rad = beam.out_rad * at[1].signum();
+                let turn = nalgebra::UnitQuaternion::from_euler_angles(0.0, beam.down_rad, out_rad);
+                Lamp {
+                    motion: Motion::Still(world_from_ego * Pose::new(turn, at.into())),
+                    colour: beam.colour,
+                    half_angle_rad: beam.half_rad,
+                }
+            })
         });
-        let all: Vec<Lamp> = site.lamps.iter().chain(&own).cloned().collect();
+        let all: Vec<Lamp> = site.lamps.iter().cloned().chain(own).collect();
         self.lamps = Lamps::new(&all, time_s);
     }
 

@@ -212,7 +212,7 @@ impl Sky {
         let level = self.clouds.level(0.004 * stretch * stretch);
         let sample = self.clouds.sample(place, level);
         let threshold = 0.72 - 0.68 * self.cloud;
-        let density = smoothstep(threshold, threshold + 0.25, sample.mark);
+        let density = smoothstep(threshold, threshold + 0.20, sample.mark);
         // The side of a cloud towards the sun is bright: the slope of its density.
         let sunward =
             -(sample.slope[0] * self.sun_direction[0] + sample.slope[1] * self.sun_direction[1]);

@@ -63,7 +63,7 @@ impl Prepared {
         if facade && chart.axis == 2 {
             // Flat roofs: gravel and felt.
             let coarse = lay.coarse.tap(chart.p_m, lay.coarse.level(chart.mean_m) + 0.5);
-            let albedo = mul([0.17, 0.165, 0.16], coarse.rgb);
+            let albedo = mul([0.17, 0.165, 0.16], coarse.times);
             return Surface { albedo, gloss: 0.0, mark: coarse.mark, ..plain };
         }
         let mut p_m = chart.p_m;
@@ -73,13 +73,13 @@ impl Prepared {
         }
         let (fine, pane) = chart.fine(lay, p_m, facade.then_some(hash));
         let coarse = lay.coarse.tap(p_m, lay.coarse.level(chart.mean_m) + 0.5);
-        let own = lerp([1.0; 3], material.colour, fine.tint);
         let mut bright = 1.0 + lay.spread * ((hash >> 4 & 0xff) as f32 / 127.5 - 1.0);
         if chart.across_m < 0.7 * lay.fine.metres / 512.0 {
-            bright *= grain().tap(p_m, grain().level(chart.across_m)).rgb[1];
+            bright *= grain().tap(p_m, grain().level(chart.across_m)).times[1];
         }
-        let albedo = scale(mul(mul(fine.rgb, own), coarse.rgb), bright);
-        let gloss = fine.gloss + fine.tint * (material.gloss - fine.gloss) + coarse.gloss;
+        let stuff = add(mul(fine.times, material.colour), fine.own);
+        let albedo = scale(mul(stuff, coarse.times), bright);
+        let gloss = fine.gloss + fine.times[1].min(1.0) * material.gloss + coarse.gloss;
         let bend = add(
             scale(chart.along, fine.slope[0] * lay.bump),
             scale(chart.up, fine.slope[1] * lay.bump),

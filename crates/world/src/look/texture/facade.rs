@@ -2,7 +2,7 @@
 //! windows; the shader picks a bay for each place by its hash, so that no two storeys repeat.
 
 use super::pattern::{fractal, hash, noise, step, unit};
-use super::tile::{Texel, Tile};
+use super::tile::{Hues, Texel, Tile};
 use super::walls::{brickwork, render};
 
 /// A bay's width and a storey's height, metres.
@@ -77,7 +77,7 @@ const STYLE: [Style; STYLES as usize] = [
 pub(super) fn facade(style: u32) -> Tile {
     let kind = &STYLE[(style % STYLES) as usize];
     let tile_m = BAY_M * BAYS as f32;
-    Tile::bake(10, tile_m, move |p| {
+    Tile::bake(10, tile_m, Hues::Own, move |p| {
         let wall = wall(kind, p, tile_m);
         let place = p.map(|t| t * BAYS as f32);
         let bay = place.map(|t| t.floor() as u32);

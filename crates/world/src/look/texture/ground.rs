@@ -2,12 +2,12 @@
 
 use super::pattern::{cells, courses, fractal, noise, step, unit};
 use super::sheet::{Dice, Sheet};
-use super::tile::{Texel, Tile};
+use super::tile::{Hues, NEUTRAL, Texel, Tile};
 
 /// Binder and stones of 5 to 15 mm, worn bright, some of other rock.
 pub(super) fn asphalt() -> Tile {
     const TILE_M: f32 = 1.6;
-    Tile::bake(9, TILE_M, |p| {
+    Tile::bake(9, TILE_M, NEUTRAL, |p| {
         let stone = cells(p, [150; 2], 11);
         let small = cells(p, [290; 2], 12);
         let dirt = fractal(p, [4; 2], 5, 0.75, 13);
@@ -18,7 +18,7 @@ pub(super) fn asphalt() -> Tile {
         let warm = 1.0 + 0.10 * (hue - 0.5);
         let binder = 0.78 + 0.28 * unit(small.id, 1) - 0.22 * step(0.25, 0.0, small.border);
         let grey = binder + top * (bright - binder);
-        let grey = grey * (1.0 + 0.20 * dirt).max(0.3);
+        let grey = grey * (1.0 + 0.25 * dirt).max(0.3);
         let height = 0.0022 * top * (1.0 - stone.near) + 0.0006 * (1.0 - small.near);
         Texel { rgb: [grey * warm, grey, grey / warm], ..Texel::tinted(grey) }.high(height)
     })
@@ -61,11 +61,11 @@ pub(super) fn asphalt_wear() -> Tile {
         let start = [dice.range(0.0, 1.0), dice.range(0.0, 1.0)];
         skid.crack(start, dice.range(3.0, 12.0) / TILE_M, 0.11 / TILE_M, 0.012, &mut dice);
     }
-    Tile::bake(10, TILE_M, |p| {
+    Tile::bake(10, TILE_M, NEUTRAL, |p| {
         let broad = fractal(p, [3; 2], 5, 0.6, 22);
         let fine = fractal(p, [40; 2], 4, 0.7, 23);
         let laid = patch.at(p);
-        let mut bright = 1.0 + 0.13 * broad + 0.10 * fine - 0.30 * laid;
+        let mut bright = 1.0 + 0.14 * broad + 0.15 * fine - 0.32 * laid;
         bright *= 1.0 - 0.55 * open.at(p) * step(-0.7, 0.3, fine);
         bright *= 1.0 - 0.45 * seam.at(p);
         bright *= 1.0 - 0.45 * oil.at(p) * step(-0.8, 0.4, fine);
@@ -79,7 +79,7 @@ pub(super) fn asphalt_wear() -> Tile {
 
 /// Stains of any outdoor surface over tens of metres.
 pub(super) fn weathering() -> Tile {
-    Tile::bake(8, 23.0, |p| {
+    Tile::bake(8, 23.0, NEUTRAL, |p| {
         let broad = fractal(p, [3; 2], 5, 0.65, 31);
         let warm = 1.0 + 0.05 * fractal(p, [4; 2], 3, 0.5, 32);
         let bright = 1.0 + 0.13 * broad;
@@ -91,7 +91,7 @@ pub(super) fn weathering() -> Tile {
 /// Slabs of 1 m with joints, pores, rust and dirt.
 pub(super) fn concrete() -> Tile {
     const TILE_M: f32 = 2.0;
-    Tile::bake(9, TILE_M, |p| {
+    Tile::bake(9, TILE_M, Hues::Tinted([1.08, 1.0, 0.8]), |p| {
         let p_m = [p[0] * TILE_M, p[1] * TILE_M];
         let slab = courses(p_m, [1.0, 1.0], TILE_M, 41);
         let mottle = fractal(p, [4; 2], 8, 0.72, 42);
@@ -118,7 +118,7 @@ pub(super) fn paving() -> Tile {
         let at = [dice.range(0.0, 1.0), dice.range(0.0, 1.0)];
         gum.dab(at, dice.range(0.008, 0.02) / TILE_M, dice.range(0.5, 1.0));
     }
-    Tile::bake(9, TILE_M, move |p| {
+    Tile::bake(9, TILE_M, Hues::Tinted([1.0, 1.0, 0.68]), move |p| {
         let p_m = [p[0] * TILE_M, p[1] * TILE_M];
         let stone = courses(p_m, [0.2, 0.1], TILE_M, 52);
         let grain = unit(cells(p, [260; 2], 53).id, 1) - 0.5;
@@ -148,7 +148,7 @@ pub(super) fn road_paint() -> Tile {
         let start = [dice.range(0.0, 1.0), dice.range(0.0, 1.0)];
         crack.crack(start, dice.range(0.05, 0.5) / TILE_M, 0.004 / TILE_M, 0.5, &mut dice);
     }
-    Tile::bake(9, TILE_M, |p| {
+    Tile::bake(9, TILE_M, NEUTRAL, |p| {
         let stone = cells(p, [250; 2], 11);
         let wear = fractal(p, [4; 2], 6, 0.8, 62) + 0.45 * (0.5 - stone.near);
         let worn = step(0.55, 0.85, wear).max(crack.at(p));
@@ -174,7 +174,7 @@ pub(super) fn soil() -> Tile {
         leaf.leaf(at, [long, 0.5 * long], angle, |_| 1.0);
         leaf_tone.leaf(at, [long, 0.5 * long], angle, |[_, y]| tone * (1.0 - 0.3 * y));
     }
-    Tile::bake(9, TILE_M, move |p| {
+    Tile::bake(9, TILE_M, Hues::Tinted([1.5, 1.0, 0.42]), move |p| {
         let (coarse, fine) = (cells(p, [40; 2], 72), cells(p, [210; 2], 73));
         let broad = fractal(p, [4; 2], 8, 0.75, 74);
         let pebble = step(0.45, 0.3, coarse.near) * step(0.55, 0.65, unit(coarse.id, 1));
@@ -194,5 +194,5 @@ pub(super) fn soil() -> Tile {
 
 /// Grain of stone and paint below a texture's own texels.
 pub(super) fn grain() -> Tile {
-    Tile::bake(8, 0.35, |p| Texel::tinted(1.0 + 0.17 * fractal(p, [18; 2], 4, 0.85, 81)))
+    Tile::bake(8, 0.35, NEUTRAL, |p| Texel::tinted(1.0 + 0.17 * fractal(p, [18; 2], 4, 0.85, 81)))
 }

@@ -2,7 +2,7 @@
 
 use super::pattern::{cells, fractal, noise, step, unit};
 use super::sheet::{Dice, Sheet};
-use super::tile::{Texel, Tile};
+use super::tile::{Hues, NEUTRAL, Texel, Tile};
 
 /// Blades over blades, drier and lusher places, clover and dead leaves.
 pub(super) fn grass() -> Tile {
@@ -29,7 +29,7 @@ pub(super) fn grass() -> Tile {
         tone.leaf(at, [size, 0.7 * size], angle, |[_, y]| bright * (1.0 - 0.3 * y));
         dry.leaf(at, [size, 0.7 * size], angle, |_| if bright > 1.35 { 1.6 } else { 0.05 });
     }
-    Tile::bake(9, TILE_M, move |p| {
+    Tile::bake(9, TILE_M, NEUTRAL, move |p| {
         let (bright, dryness) = (tone.at(p), dry.at(p));
         let clump = 1.0 + 0.22 * fractal(p, [5; 2], 4, 0.7, 302);
         let patch = (dryness + 0.35 * fractal(p, [3; 2], 3, 0.6, 303)).clamp(0.0, 1.6);
@@ -38,13 +38,13 @@ pub(super) fn grass() -> Tile {
             bright * (0.95 + 0.25 * patch),
             bright * (0.75 + 0.5 * patch),
         ];
-        Texel { rgb: rgb.map(|c| c * clump), ..Texel::tinted(1.0) }.high(0.012 * bright)
+        Texel { rgb: rgb.map(|c| c * clump), ..Texel::tinted(1.0) }.high(0.006 * bright)
     })
 }
 
 /// Lusher, drier and bare places over tens of metres of grass.
 pub(super) fn meadow() -> Tile {
-    Tile::bake(8, 31.0, |p| {
+    Tile::bake(8, 31.0, NEUTRAL, |p| {
         let dry = fractal(p, [4; 2], 6, 0.7, 311);
         let bright = 1.0 + 0.22 * fractal(p, [6; 2], 5, 0.7, 312);
         let rgb =
@@ -55,7 +55,7 @@ pub(super) fn meadow() -> Tile {
 
 /// Ridges along the trunk, furrows, lichen. The second axis points up.
 pub(super) fn bark() -> Tile {
-    Tile::bake(9, 1.2, |p| {
+    Tile::bake(9, 1.2, Hues::Tinted([0.9, 1.0, 0.6]), |p| {
         let bend = 0.012 * noise(p, [6, 8], 321);
         let bent = [(p[0] + bend).rem_euclid(1.0), p[1]];
         let plate = cells(bent, [26, 9], 322);
@@ -98,7 +98,7 @@ pub(super) fn foliage() -> Tile {
         hue.leaf(at, [long, wide], angle, |_| own);
         height.leaf(at, [long, wide], angle, |[x, y]| lift + 0.008 * (tilt * y + 0.3 * x));
     }
-    Tile::bake(9, TILE_M, move |p| {
+    Tile::bake(9, TILE_M, NEUTRAL, move |p| {
         let (bright, own) = (tone.at(p) * (1.0 + 0.2 * fractal(p, [3; 2], 3, 0.6, 333)), hue.at(p));
         let rgb = [
             bright * (0.75 + 0.55 * own),
@@ -112,12 +112,12 @@ pub(super) fn foliage() -> Tile {
 /// Heaps of cloud: the mark is their density, the slope that of the density.
 pub(super) fn clouds() -> Tile {
     const TILE: f32 = 64.0;
-    Tile::bake(9, TILE, |p| {
+    Tile::bake(9, TILE, NEUTRAL, |p| {
         let bend = [0.02 * noise(p, [5; 2], 341), 0.02 * noise(p, [5; 2], 342)];
         let bent = [(p[0] + bend[0]).rem_euclid(1.0), (p[1] + bend[1]).rem_euclid(1.0)];
         let heap = 1.0 - cells(bent, [7; 2], 343).near;
-        let soft = fractal(bent, [4; 2], 8, 0.6, 344);
-        let density = (0.42 + 0.42 * soft + 0.18 * (heap - 0.5)).clamp(0.0, 1.0);
+        let soft = fractal(bent, [4; 2], 8, 0.7, 344);
+        let density = (0.42 + 0.40 * soft + 0.18 * (heap - 0.5)).clamp(0.0, 1.0);
         Texel { mark: density, ..Texel::tinted(1.0) }.high(3.0 * density)
     })
 }

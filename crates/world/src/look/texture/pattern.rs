@@ -39,7 +39,10 @@ pub(super) fn noise([u, v]: [f32; 2], [across, down]: [u32; 2], seed: u32) -> f3
     let (left, right) = (wrap(x0, across), wrap(x0 + 1, across));
     let (top, bottom) = (wrap(y0, down), wrap(y0 + 1, down));
     let slope = |i: u32, j: u32, dx: f32, dy: f32| {
-        let h = hash(i, j, seed);
+        // Half of `hash`: gradients need less mixing than ids, and this is where baking spends its time.
+        let h = (i.wrapping_mul(0x9e37_79b1) ^ j.wrapping_mul(0x85eb_ca77) ^ seed)
+            .wrapping_mul(0x2c1b_3c6d);
+        let h = (h ^ (h >> 15)).wrapping_mul(0xc2b2_ae35);
         let (a, b) = ((h & 0xffff) as f32 / 32768.0 - 1.0, (h >> 16) as f32 / 32768.0 - 1.0);
         a * dx + b * dy
     };
@@ -52,11 +55,17 @@ pub(super) fn noise([u, v]: [f32; 2], [across, down]: [u32; 2], seed: u32) -> f3
     1.6 * (above + sy * (below - above))
 }
 
+/// Lattice cells beyond which a tile has no texels for them.
+const FINEST: u32 = 512;
+
 /// Octaves of [`noise`]: `cells` on the tile in the coarsest, doubling, each `gain` times weaker. Its
 /// deviation is about 0.4.
 pub(super) fn fractal(p: [f32; 2], cells: [u32; 2], octaves: u32, gain: f32, seed: u32) -> f32 {
     let (mut sum, mut amplitude, mut power) = (0.0, 1.0, 0.0);
     for octave in 0..octaves {
+        if cells[0].max(cells[1]) << octave > FINEST {
+            break;
+        }
         sum += amplitude * noise(p, cells.map(|c| c << octave), seed.wrapping_add(octave * 7919));
         power += amplitude * amplitude;
         amplitude *= gain;

@@ -1,11 +1,11 @@
 //! Vehicles, people, signs.
 
 use super::pattern::{cells, fractal, hash, noise, step, unit};
-use super::tile::{Texel, Tile};
+use super::tile::{Hues, NEUTRAL, Texel, Tile};
 
 /// Lacquer with a little dust and water marks.
 pub(super) fn lacquer() -> Tile {
-    Tile::bake(8, 2.0, |p| {
+    Tile::bake(8, 2.0, Hues::Tinted([1.08, 1.0, 0.86]), |p| {
         let dust = step(0.1, 1.2, fractal(p, [3; 2], 6, 0.75, 401));
         let flake = unit(cells(p, [200; 2], 402).id, 1) - 0.5;
         let wave = noise(p, [9; 2], 403);
@@ -17,7 +17,7 @@ pub(super) fn lacquer() -> Tile {
 
 /// Panes: dark behind, a film of dust.
 pub(super) fn glass() -> Tile {
-    Tile::bake(7, 2.0, |p| {
+    Tile::bake(7, 2.0, Hues::Tinted([1.03, 1.0, 0.93]), |p| {
         let behind = 0.6 + 0.5 * fractal(p, [3; 2], 4, 0.6, 411).abs();
         let dust = step(0.0, 1.3, fractal(p, [4; 2], 5, 0.7, 412));
         Texel { mark: 1.0, ..Texel::tinted(behind) }
@@ -27,7 +27,7 @@ pub(super) fn glass() -> Tile {
 
 /// Tyres and plastics: moulded grain, dust, scuffs.
 pub(super) fn rubber() -> Tile {
-    Tile::bake(8, 0.8, |p| {
+    Tile::bake(8, 0.8, Hues::Tinted([1.13, 1.0, 0.8]), |p| {
         let grain = unit(cells(p, [120; 2], 421).id, 1) - 0.5;
         let dust = step(0.2, 1.6, fractal(p, [4; 2], 6, 0.75, 422));
         let groove = step(0.12, 0.04, ((p[0] * 16.0).fract() - 0.5).abs());
@@ -40,7 +40,7 @@ pub(super) fn rubber() -> Tile {
 /// Weave, folds, seams, wear.
 pub(super) fn cloth() -> Tile {
     const TILE_M: f32 = 0.8;
-    Tile::bake(8, TILE_M, |p| {
+    Tile::bake(8, TILE_M, NEUTRAL, |p| {
         let weave = (p[0] * 500.0).sin() * (p[1] * 500.0).sin();
         let fold = fractal([p[0], p[1]], [5, 3], 3, 0.6, 431);
         let wear = fractal(p, [8; 2], 4, 0.7, 432);
@@ -56,7 +56,7 @@ pub(super) fn cloth() -> Tile {
 
 /// Skin and fur.
 pub(super) fn skin() -> Tile {
-    Tile::bake(8, 0.6, |p| {
+    Tile::bake(8, 0.6, NEUTRAL, |p| {
         let mottle = fractal(p, [5; 2], 5, 0.7, 441);
         let hair = fractal(p, [90, 12], 2, 0.7, 442);
         let red = 1.0 + 0.05 * mottle;
@@ -73,7 +73,7 @@ const PRINT_M: f32 = 1.2;
 
 /// A printed face on the material's colour: a border, blocks, lines of letters, a symbol.
 pub(super) fn sign(print: u32) -> Tile {
-    Tile::bake(9, PRINT_M, move |p| {
+    Tile::bake(9, PRINT_M, Hues::Own, move |p| {
         let seed = hash(print, 5, 451);
         let rim = p[0].min(p[1]).min(1.0 - p[0]).min(1.0 - p[1]);
         let scuff = 1.0 + 0.07 * fractal(p, [5; 2], 5, 0.7, 452);

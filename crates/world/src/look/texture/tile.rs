@@ -49,11 +49,12 @@ impl Texel {
     }
 }
 
-/// A filtered sample of a [`Tile`].
+/// A filtered sample of a [`Tile`]: the albedo is `times` the material's colour, plus `own`.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Sample {
-    pub(crate) rgb: [f32; 3],
-    pub(crate) tint: f32,
+    pub(crate) times: [f32; 3],
+    pub(crate) own: [f32; 3],
+    /// Of what has a colour of its own.
     pub(crate) gloss: f32,
     /// Rise along the tile's two axes.
     pub(crate) slope: [f32; 2],
@@ -66,8 +67,8 @@ impl Sample {
     pub(crate) fn halfway(&self, other: &Self) -> Self {
         let mean = |a: f32, b: f32| 0.5 * (a + b);
         Self {
-            rgb: std::array::from_fn(|c| mean(self.rgb[c], other.rgb[c])),
-            tint: mean(self.tint, other.tint),
+            times: std::array::from_fn(|c| mean(self.times[c], other.times[c])),
+            own: std::array::from_fn(|c| mean(self.own[c], other.own[c])),
             gloss: mean(self.gloss, other.gloss),
             slope: std::array::from_fn(|i| mean(self.slope[i], other.slope[i])),
             mark: mean(self.mark, other.mark),
@@ -75,13 +76,28 @@ impl Sample {
     }
 }
 
-/// Eight channels of a byte: square roots of half the colour, tint, gloss, two slopes, mark.
+/// Which half of the albedo keeps its hues; the other is stored as brightness. Both halves are kept apart,
+/// weighted with their share of the surface, since their sum does not filter.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Hues {
+    /// What takes the material's colour; all that has a colour of its own has this hue (green is 1).
+    Tinted([f32; 3]),
+    /// What has colours of its own.
+    Own,
+}
+
+/// Nothing has a hue of its own.
+pub(super) const NEUTRAL: Hues = Hues::Tinted([1.0; 3]);
+
+/// Eight channels of a byte: square roots of half of three colours and of a brightness, gloss, two slopes,
+/// mark.
 type Packed = u64;
 
 /// A periodic texture with mip levels, each half the size of the one before.
 pub(crate) struct Tile {
     /// Side of the tile on the surface, metres.
     pub(crate) metres: f32,
+    hues: Hues,
     levels: Vec<Vec<Packed>>,
     log2_size: u32,
 }
@@ -94,6 +110,7 @@ impl Tile {
     pub(super) fn bake(
         log2_size: u32,
         metres: f32,
+        hues: Hues,
         texel: impl Fn([f32; 2]) -> Texel + Sync,
     ) -> Self {
         let size = 1usize << log2_size;
@@ -114,7 +131,8 @@ impl Tile {
                 let rise = |ahead: f32, behind: f32| 0.5 * (ahead - behind) * per_metre;
                 let along = rise(height(x + 1, y), height(x + size - 1, y));
                 let down = rise(height(x, y + 1), height(x, y + size - 1));
-                [t.rgb[0], t.rgb[1], t.rgb[2], t.tint, t.gloss, along, down, t.mark]
+                let ([r, g, b], bright) = halves(&t, hues);
+                [r, g, b, bright, t.gloss, along, down, t.mark]
             })
             .collect();
         let mut levels = Vec::with_capacity(log2_size as usize + 1);
@@ -127,7 +145,7 @@ impl Tile {
             level = halved(&level, side);
             side /= 2;
         }
-        Self { metres, levels, log2_size }
+        Self { metres, hues, levels, log2_size }
     }
 
     /// The level whose texels are as large as this on the surface, metres; fractional, 0 the finest.
@@ -144,10 +162,10 @@ impl Tile {
         let blend = ((level - index as f32) * 256.0) as u64;
         let fine = self.bilinear(p_m, index);
         if blend == 0 || index + 1 == self.levels.len() {
-            return unpack(fine);
+            return self.unpack(fine);
         }
         let coarse = self.bilinear(p_m, index + 1);
-        unpack(std::array::from_fn(|half| {
+        self.unpack(std::array::from_fn(|half| {
             let (a, b) = ((fine[half] >> 8) & LANES, (coarse[half] >> 8) & LANES);
             a * (256 - blend) + b * blend
         }))
@@ -157,7 +175,27 @@ impl Tile {
     /// level added, or for what has no fine detail.
     #[inline]
     pub(crate) fn tap(&self, p_m: [f32; 2], level: f32) -> Sample {
-        unpack(self.bilinear(p_m, (level as usize).min(self.levels.len() - 1)))
+        self.unpack(self.bilinear(p_m, (level as usize).min(self.levels.len() - 1)))
+    }
+
+    #[inline]
+    fn unpack(&self, lanes: [u64; 2]) -> Sample {
+        const UNIT: f32 = 1.0 / (255.0 * 256.0);
+        let at = |half: usize, lane: u32| ((lanes[half] >> (16 * lane)) & 0xffff) as f32 * UNIT;
+        let colour = |root: f32| 2.0 * root * root;
+        let rgb = [colour(at(0, 0)), colour(at(1, 0)), colour(at(0, 1))];
+        let bright = colour(at(1, 1));
+        let (times, own) = match self.hues {
+            Hues::Tinted(hue) => (rgb, hue.map(|c| c * bright)),
+            Hues::Own => ([bright; 3], rgb),
+        };
+        Sample {
+            times,
+            own,
+            gloss: at(0, 2),
+            slope: [2.0 * at(1, 2) - 1.0, 2.0 * at(0, 3) - 1.0],
+            mark: at(1, 3),
+        }
     }
 
     /// Four texels blended with weights of 8 bits, in 16-bit lanes: even and odd channels.
@@ -184,6 +222,22 @@ impl Tile {
     }
 }
 
+/// Three colours, and the brightness of the other half.
+fn halves(texel: &Texel, hues: Hues) -> ([f32; 3], f32) {
+    let own = 1.0 - texel.tint;
+    match hues {
+        Hues::Tinted(hue) => {
+            let grey =
+                (texel.rgb[0] / hue[0] + texel.rgb[1] / hue[1] + texel.rgb[2] / hue[2]) / 3.0;
+            (texel.rgb.map(|c| c * texel.tint), own * grey)
+        }
+        Hues::Own => {
+            let grey = texel.rgb.iter().sum::<f32>() / 3.0;
+            (texel.rgb.map(|c| c * own), texel.tint * grey)
+        }
+    }
+}
+
 /// Four lanes of 16 bits that hold 8.
 const LANES: u64 = 0x00ff_00ff_00ff_00ff;
 
@@ -198,31 +252,17 @@ fn pack(channels: &Channels) -> Packed {
     let colour = |c: f32| (255.0 * (0.5 * c).clamp(0.0, 1.0).sqrt()).round() as u8;
     let plain = |c: f32| (255.0 * c.clamp(0.0, 1.0)).round() as u8;
     let slope = |c: f32| (127.5 + 127.5 * c.clamp(-1.0, 1.0)).round() as u8;
-    let [r, g, b, tint, gloss, along, down, mark] = *channels;
+    let [r, g, b, bright, gloss, along, down, mark] = *channels;
     u64::from_le_bytes([
         colour(r),
         colour(g),
         colour(b),
-        plain(tint),
+        colour(bright),
         plain(gloss),
         slope(along),
         slope(down),
         plain(mark),
     ])
-}
-
-#[inline]
-fn unpack(lanes: [u64; 2]) -> Sample {
-    const UNIT: f32 = 1.0 / (255.0 * 256.0);
-    let at = |half: usize, lane: u32| ((lanes[half] >> (16 * lane)) & 0xffff) as f32 * UNIT;
-    let colour = |root: f32| 2.0 * root * root;
-    Sample {
-        rgb: [colour(at(0, 0)), colour(at(1, 0)), colour(at(0, 1))],
-        tint: at(1, 1),
-        gloss: at(0, 2),
-        slope: [2.0 * at(1, 2) - 1.0, 2.0 * at(0, 3) - 1.0],
-        mark: at(1, 3),
-    }
 }
 
 fn halved(level: &[Channels], side: usize) -> Vec<Channels> {
@@ -257,9 +297,9 @@ mod tests {
     use super::*;
 
     fn ramp() -> Tile {
-        Tile::bake(6, 2.0, |[u, v]| Texel {
+        Tile::bake(6, 2.0, Hues::Own, |[u, v]| Texel {
             rgb: [0.2 + 0.5 * (std::f32::consts::TAU * u).sin().abs(), 1.0, v],
-            tint: 0.5,
+            tint: 0.0,
             gloss: 0.25,
             height_m: 0.01 * (std::f32::consts::TAU * u).sin(),
             mark: u,
@@ -272,8 +312,8 @@ mod tests {
         let place = (20.5 / 64.0) * 2.0;
         let sample = tile.sample([place, 10.5 / 64.0 * 2.0], 0.0);
         let expected = 0.2 + 0.5 * (std::f32::consts::TAU * 20.5f32 / 64.0).sin().abs();
-        assert!((sample.rgb[0] - expected).abs() < 0.02, "{sample:?}");
-        assert!((sample.rgb[1] - 1.0).abs() < 0.01 && (sample.tint - 0.5).abs() < 0.01);
+        assert!((sample.own[0] - expected).abs() < 0.02, "{sample:?}");
+        assert!((sample.own[1] - 1.0).abs() < 0.01 && sample.times == [0.0; 3]);
         // d/dx of 0.01 sin(pi x) on a tile of 2 m.
         let slope = 0.01 * std::f32::consts::PI * (std::f32::consts::PI * place).cos();
         assert!((sample.slope[0] - slope).abs() < 0.01, "{sample:?} {slope}");
@@ -285,12 +325,29 @@ mod tests {
         for level in [0.0, 0.4, 2.7, 6.0] {
             let (a, b) =
                 (tile.sample([0.37, 1.2], level), tile.sample([0.37 - 6.0, 1.2 + 4.0], level));
-            assert!((a.rgb[0] - b.rgb[0]).abs() < 0.02 && (a.mark - b.mark).abs() < 0.02);
+            assert!((a.own[0] - b.own[0]).abs() < 0.02 && (a.mark - b.mark).abs() < 0.02);
         }
         let mean: f32 =
-            (0..64).map(|i| tile.sample([(i as f32 + 0.5) / 32.0, 0.3], 0.0).rgb[0]).sum::<f32>()
+            (0..64).map(|i| tile.sample([(i as f32 + 0.5) / 32.0, 0.3], 0.0).own[0]).sum::<f32>()
                 / 64.0;
-        assert!((tile.sample([0.0, 0.0], 6.0).rgb[0] - mean).abs() < 0.02);
+        assert!((tile.sample([0.0, 0.0], 6.0).own[0] - mean).abs() < 0.02);
+    }
+
+    #[test]
+    fn a_joint_does_not_brighten_from_afar() {
+        for hues in [Hues::Own, Hues::Tinted([1.2, 1.0, 0.8])] {
+            // Half of the tile takes the colour, half is dark by itself.
+            let tile = Tile::bake(5, 1.0, hues, |[u, _]| {
+                if u < 0.5 { Texel::tinted(1.0) } else { Texel::own([0.12, 0.1, 0.08], 0.0) }
+            });
+            let albedo = |p_m, level| {
+                let sample = tile.sample(p_m, level);
+                0.3 * sample.times[1] + sample.own[1]
+            };
+            assert!((albedo([0.25, 0.2], 0.0) - 0.3).abs() < 0.01);
+            assert!((albedo([0.75, 0.2], 0.0) - 0.1).abs() < 0.01);
+            assert!((albedo([0.25, 0.2], 5.0) - 0.2).abs() < 0.01);
+        }
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use super::pattern::{cells, courses, fractal, noise, step, unit};
 use super::sheet::{Dice, Sheet};
-use super::tile::{Texel, Tile};
+use super::tile::{Hues, NEUTRAL, Texel, Tile};
 
 /// A brick with its joint, metres (German normal format: 24 x 7.1 cm and a joint of 1.2 cm).
 pub(super) const BRICK_M: [f32; 2] = [0.25, 0.083_333_336];
@@ -10,7 +10,7 @@ pub(super) const BRICK_M: [f32; 2] = [0.25, 0.083_333_336];
 /// Bricks, each of its own tone, some burnt, in pale mortar with rain's dirt.
 pub(super) fn brick() -> Tile {
     const TILE_M: f32 = 2.0;
-    Tile::bake(9, TILE_M, |p| brickwork(p, TILE_M))
+    Tile::bake(9, TILE_M, Hues::Tinted([1.04, 1.0, 0.92]), |p| brickwork(p, TILE_M))
 }
 
 pub(super) fn brickwork(p: [f32; 2], tile_m: f32) -> Texel {
@@ -24,7 +24,7 @@ pub(super) fn brickwork(p: [f32; 2], tile_m: f32) -> Texel {
     let warm = 1.0 + 0.14 * (unit(stone.id, 3) - 0.5);
     let joint = step(0.0085, 0.0045, stone.to_joint_m + 0.002 * rough);
     let dirt = 1.0 + 0.12 * fractal(p, scale(0.8), 4, 0.7, 103);
-    let mortar = 0.30 * (1.0 + 0.18 * rough) * dirt;
+    let mortar = 0.25 * (1.0 + 0.18 * rough) * dirt;
     let face = Texel { rgb: [bright * warm, bright, bright / warm], ..Texel::tinted(bright) };
     face.times(dirt)
         .high(0.006 * step(0.002, 0.012, stone.to_joint_m) + 0.0008 * rough)
@@ -44,7 +44,7 @@ pub(super) fn plaster() -> Tile {
         let at = [dice.range(0.0, 1.0), dice.range(0.0, 1.0)];
         mend.rectangle(at, [dice.range(0.02, 0.1), dice.range(0.02, 0.08)], dice.range(-1.0, 1.0));
     }
-    Tile::bake(9, TILE_M, move |p| {
+    Tile::bake(9, TILE_M, NEUTRAL, move |p| {
         render(p, TILE_M).times(1.0 - 0.4 * crack.at(p)).times(1.0 + 0.07 * mend.at(p))
     })
 }
@@ -64,7 +64,7 @@ pub(super) fn render(p: [f32; 2], tile_m: f32) -> Texel {
 /// Rows of curved tiles, 30 cm by 25 cm, with lichen.
 pub(super) fn tiles() -> Tile {
     const TILE_M: f32 = 3.0;
-    Tile::bake(9, TILE_M, |p| {
+    Tile::bake(9, TILE_M, Hues::Tinted([1.04, 1.0, 0.64]), |p| {
         let (x, y) = (p[0] * TILE_M / 0.25, p[1] * TILE_M / 0.3);
         let (column, row) = (x.floor(), y.floor());
         let (fx, fy) = (x - column, y - row);
@@ -84,7 +84,7 @@ pub(super) fn tiles() -> Tile {
 /// Upright planks of 14 cm with grain, knots, gaps.
 pub(super) fn wood() -> Tile {
     const TILE_M: f32 = 1.96;
-    Tile::bake(9, TILE_M, |p| {
+    Tile::bake(9, TILE_M, Hues::Tinted([1.2, 1.0, 0.85]), |p| {
         let x = p[0] * 14.0;
         let plank = x.floor();
         let id = super::pattern::hash(plank as u32, 7, 131);
@@ -114,7 +114,7 @@ pub(super) fn metal() -> Tile {
         let start = [dice.range(0.0, 1.0), dice.range(0.0, 1.0)];
         scratch.crack(start, dice.range(0.02, 0.2), 0.0016, 0.02, &mut dice);
     }
-    Tile::bake(9, TILE_M, move |p| {
+    Tile::bake(9, TILE_M, Hues::Tinted([2.3, 1.0, 0.42]), move |p| {
         let spangle = cells(p, [46; 2], 142);
         let mottle = fractal(p, [4; 2], 6, 0.7, 143);
         let rust = step(0.85, 1.35, fractal(p, [7; 2], 6, 0.75, 144));
