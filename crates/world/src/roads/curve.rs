@@ -72,6 +72,19 @@ impl Curve {
         self.push(end.p_m, end.heading_rad, length_m, Shape::Clothoid { start_per_m, rate_per_m2 });
     }
 
+    /// The same curve from its end to its start; of lines, arcs and clothoids only.
+    pub(crate) fn reversed(&self) -> Self {
+        let end = self.at(self.length_m);
+        let mut curve = Self::from(end.p_m, end.heading_rad + std::f64::consts::PI);
+        for piece in self.pieces.iter().rev().filter(|piece| piece.length_m > 0.0) {
+            if let Shape::Clothoid { start_per_m, rate_per_m2 } = piece.shape {
+                let last_per_m = start_per_m + rate_per_m2 * piece.length_m;
+                curve.bend(piece.length_m, -last_per_m, -start_per_m);
+            }
+        }
+        curve
+    }
+
     pub(crate) fn at(&self, s_m: f64) -> CurvePoint {
         let after = self.pieces.partition_point(|piece| piece.s_m <= s_m);
         let piece = &self.pieces[after.saturating_sub(1)];

@@ -110,6 +110,11 @@ impl Ground {
         self.pick(x_m, y_m, |height_m| -(height_m - z_m).abs())
     }
 
+    /// The lowest facet at a place.
+    pub fn lowest(&self, x_m: f64, y_m: f64) -> Option<GroundPoint> {
+        self.pick(x_m, y_m, |height_m| -height_m)
+    }
+
     /// Lowest and highest x and y, metres.
     pub fn extent_m(&self) -> [[f64; 2]; 2] {
         let [x, y] = self.grid.min_m;

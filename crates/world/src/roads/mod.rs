@@ -4,16 +4,17 @@
 //! the frame `World` of the site, metres; traffic drives on the right.
 
 mod build;
-#[allow(dead_code, reason = "the importer uses the rest")]
+
 mod curve;
 mod generate;
 mod graph;
 mod ground;
 mod junction;
 mod lane;
+pub mod opendrive;
 mod options;
 mod relief;
-#[allow(dead_code, reason = "junctions and the importer use the rest")]
+
 mod road;
 mod walk;
 
@@ -48,6 +49,8 @@ pub struct Network {
     pub walks: Vec<Walk>,
     /// The kind of place that was asked for; decides what stands along the roads.
     pub setting: Setting,
+    /// What was subtracted from the coordinates of a file to come near the origin, metres.
+    pub moved_m: [f64; 2],
     /// The surface of roads, pavements and terrain.
     pub ground: Arc<Ground>,
 }

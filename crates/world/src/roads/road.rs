@@ -29,6 +29,18 @@ impl Cubics {
         Self(all)
     }
 
+    /// Smooth steps (cubic, level at each point) between points `(s, value)` of rising `s`.
+    pub(crate) fn smooth_through(points: &[(f64, f64)]) -> Self {
+        let pieces = points.windows(2).filter(|pair| pair[1].0 > pair[0].0).map(|pair| {
+            let (length, rise) = (pair[1].0 - pair[0].0, pair[1].1 - pair[0].1);
+            let cubic = [pair[0].1, 0.0, 3.0 * rise / length.powi(2), -2.0 * rise / length.powi(3)];
+            (pair[0].0, cubic)
+        });
+        let mut all: Vec<_> = pieces.collect();
+        all.extend(points.last().map(|&(s, value)| (s, [value, 0.0, 0.0, 0.0])));
+        Self(all)
+    }
+
     /// Smoothly (cubic, level at both ends) from one value to another.
     pub(crate) fn ease(from: f64, to: f64, length_m: f64) -> Self {
         let rise = to - from;
@@ -36,21 +48,42 @@ impl Cubics {
         Self(vec![(0.0, cubic), (length_m, [to, 0.0, 0.0, 0.0])])
     }
 
-    pub(crate) fn at(&self, s_m: f64) -> f64 {
-        self.value_and_slope(s_m).0
+    /// This and another function times `sign`.
+    pub(crate) fn plus(&self, other: &Self, sign: f64) -> Self {
+        let mut starts: Vec<f64> = self.0.iter().chain(&other.0).map(|piece| piece.0).collect();
+        starts.sort_by(f64::total_cmp);
+        starts.dedup();
+        let piece = |start: f64| {
+            let (a, b) = (self.taylor(start), other.taylor(start));
+            (start, std::array::from_fn(|i| a[i] + sign * b[i]))
+        };
+        Self(starts.into_iter().map(piece).collect())
     }
 
-    pub(crate) fn slope(&self, s_m: f64) -> f64 {
-        self.value_and_slope(s_m).1
+    /// The distance of this from another function, `sign` times.
+    pub(crate) fn minus(&self, other: &Self, sign: f64) -> Self {
+        let mut difference = self.plus(other, -1.0);
+        difference.0.iter_mut().for_each(|(_, c)| *c = c.map(|value| value * sign));
+        difference
     }
 
-    fn value_and_slope(&self, s_m: f64) -> (f64, f64) {
+    /// The largest value at the start of a piece.
+    pub(crate) fn largest(&self) -> f64 {
+        self.0.iter().map(|piece| piece.1[0]).fold(0.0, f64::max)
+    }
+
+    /// Coefficients of the cubic at `s`, about `s`.
+    fn taylor(&self, s_m: f64) -> [f64; 4] {
         let after = self.0.partition_point(|piece| piece.0 <= s_m);
         let Some(&(start, [a, b, c, d])) = self.0.get(after.saturating_sub(1)) else {
-            return (0.0, 0.0);
+            return [0.0; 4];
         };
         let x = s_m - start;
-        (a + x * (b + x * (c + x * d)), b + x * (2.0 * c + x * 3.0 * d))
+        [a + x * (b + x * (c + x * d)), b + x * (2.0 * c + x * 3.0 * d), c + 3.0 * d * x, d]
+    }
+
+    pub(crate) fn at(&self, s_m: f64) -> f64 {
+        self.taylor(s_m)[0]
     }
 }
 

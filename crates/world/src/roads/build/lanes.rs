@@ -1,6 +1,6 @@
 //! Lanes from the strips of roads.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use nalgebra::Point3;
 use ommatidia_scene::BoundaryKind;
@@ -16,6 +16,7 @@ const STEP_M: f64 = 1.0;
 pub(crate) struct LaneBuilder {
     lanes: Vec<Lane>,
     known: BTreeMap<LaneKey, LaneId>,
+    fitted: BTreeSet<LaneId>,
 }
 
 impl LaneBuilder {
@@ -25,6 +26,15 @@ impl LaneBuilder {
 
     pub(crate) fn lane(&self, id: LaneId) -> &Lane {
         &self.lanes[id.0 as usize]
+    }
+
+    /// Driving and bicycle lanes of some roads.
+    pub(crate) fn of_roads(&self, roads: &[usize]) -> Vec<LaneId> {
+        let known = self.known.iter().filter(|(key, _)| roads.contains(&key.road));
+        let moving = known.filter(|(_, id)| {
+            matches!(self.lane(**id).kind, LaneKind::Driving | LaneKind::Bicycle)
+        });
+        moving.map(|(_, id)| *id).collect()
     }
 
     /// Adds a lane; its identity is set here.
@@ -95,34 +105,51 @@ impl LaneBuilder {
         }
     }
 
-    /// As [`Self::link`], by identity.
+    /// As [`Self::link`], by identity. What moves is a lane that was made to fit between others, if one
+    /// of the two is; by rounding only: foreign files with gaps are not bent.
     pub(crate) fn link_ids(&mut self, from: LaneId, to: LaneId) {
-        let source = &mut self.lanes[from.0 as usize];
-        if !source.successors.contains(&to) {
-            source.successors.push(to);
+        let (source, target) = (from.0 as usize, to.0 as usize);
+        if !self.lanes[source].successors.contains(&to) {
+            self.lanes[source].successors.push(to);
         }
-        let end = joint(source, source.stations.len() - 1);
-        let target = &mut self.lanes[to.0 as usize];
-        if !target.predecessors.contains(&from) {
-            target.predecessors.push(from);
+        if !self.lanes[target].predecessors.contains(&from) {
+            self.lanes[target].predecessors.push(from);
         }
-        let start = joint(target, 0);
-        // Rounding only: what joins was planned to join. Foreign files with gaps are not bent.
-        if (start[0] - end[0]).norm() < 1e-3 {
-            target.stations[0].p_m = end[0];
-        }
-        if (start[1] - end[1]).norm() < 1e-3 && (start[2] - end[2]).norm() < 1e-3 {
-            (target.left.points_m[0], target.right.points_m[0]) = (end[1], end[2]);
+        let last = self.lanes[source].stations.len() - 1;
+        if self.fitted.contains(&from) && !self.fitted.contains(&to) {
+            let wanted = joint(&self.lanes[target], 0);
+            set_joint(&mut self.lanes[source], last, wanted);
+        } else {
+            let wanted = joint(&self.lanes[source], last);
+            set_joint(&mut self.lanes[target], 0, wanted);
         }
     }
 
-    pub(crate) fn finish(self) -> Vec<Lane> {
-        self.lanes
+    /// Adds a lane that was made to fit between others.
+    pub(crate) fn add_fitted(&mut self, lane: Lane) -> LaneId {
+        let id = self.add(lane);
+        self.fitted.insert(id);
+        id
+    }
+
+    /// The lanes; what is known of their places in the description stays.
+    pub(crate) fn take(&mut self) -> Vec<Lane> {
+        std::mem::take(&mut self.lanes)
     }
 }
 
 fn joint(lane: &Lane, index: usize) -> [Point3<f64>; 3] {
     [lane.stations[index].p_m, lane.left.points_m[index], lane.right.points_m[index]]
+}
+
+fn set_joint(lane: &mut Lane, index: usize, wanted: [Point3<f64>; 3]) {
+    let have = joint(lane, index);
+    if (have[0] - wanted[0]).norm() < 1e-3 {
+        lane.stations[index].p_m = wanted[0];
+    }
+    if (1..3).all(|edge| (have[edge] - wanted[edge]).norm() < 1e-3) {
+        (lane.left.points_m[index], lane.right.points_m[index]) = (wanted[1], wanted[2]);
+    }
 }
 
 fn lane_kind(kind: StripKind) -> Option<LaneKind> {
@@ -156,6 +183,7 @@ fn lane_of(road: &Road, section: &Section, side: Side, index: usize) -> Option<L
         edges.iter_mut().for_each(|edge| edge.reverse());
     }
     measure(&mut stations);
+    bend_with_width(&mut stations);
     let [left, right] = edges;
     let middle = 0.5 * (end - start);
     Some(Lane {
@@ -222,6 +250,19 @@ pub(crate) fn measure(stations: &mut [Station]) {
         let turn = here.heading_rad - last.heading_rad;
         let chord = (here.p_m.xy() - last.p_m.xy()).norm();
         here.s_m = last.s_m + (chord * (1.0 + turn * turn / 24.0)).max(1e-6);
+    }
+}
+
+/// Where a lane's width changes its middle bends against the road: curvature from the headings.
+fn bend_with_width(stations: &mut [Station]) {
+    let bends: Vec<f64> = stations
+        .windows(3)
+        .map(|three| {
+            (three[2].heading_rad - three[0].heading_rad) / (three[2].s_m - three[0].s_m).max(1e-6)
+        })
+        .collect();
+    for (station, bend) in stations.iter_mut().skip(1).zip(bends) {
+        station.curvature_per_m = bend;
     }
 }
 

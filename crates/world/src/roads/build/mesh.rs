@@ -20,6 +20,7 @@ pub(crate) enum Surface {
     Land,
     /// Islands and medians.
     Island,
+    Grass,
     White,
     Yellow,
 }
@@ -77,6 +78,15 @@ impl GroundMesh {
         Ground::new(self.vertices_m, self.facets, self.finishes)
     }
 
+    /// Adds an upright quadrangle unless it has no height.
+    pub(crate) fn upright(&mut self, corners: [u32; 4], surface: Surface) {
+        let height = |corner: u32| self.vertices_m[corner as usize][2];
+        let [a, b, c, d] = corners;
+        if (height(a) - height(b)).abs() > 1e-6 || (height(c) - height(d)).abs() > 1e-6 {
+            self.quad(corners, surface);
+        }
+    }
+
     /// What has been paved so far, without land.
     pub(crate) fn paved(&mut self) -> Ground {
         let land = self.finish_of(Surface::Land);
@@ -116,6 +126,7 @@ fn finish(surface: Surface, setting: Setting) -> Finish {
         Surface::Kerb => (GroundClass::Sidewalk, Texture::Concrete, [0.36, 0.355, 0.34], 0.05),
         Surface::Pavement => (GroundClass::Sidewalk, Texture::Paving, [0.29, 0.28, 0.27], 0.05),
         Surface::Island => (GroundClass::Other, Texture::Concrete, [0.26, 0.25, 0.23], 0.05),
+        Surface::Grass => (GroundClass::Terrain, Texture::Grass, [0.075, 0.115, 0.03], 0.0),
         Surface::White => (GroundClass::Marking, Texture::RoadPaint, [0.72, 0.72, 0.70], 0.2),
         Surface::Yellow => (GroundClass::Marking, Texture::RoadPaint, [0.70, 0.50, 0.06], 0.2),
         Surface::Land => match setting {

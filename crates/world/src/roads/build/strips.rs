@@ -23,7 +23,12 @@ struct Column {
     line: Option<(Line, bool)>,
     /// The strip that it lies on, counted from the left.
     strip: usize,
+    /// Its left edge is the middle of that strip.
+    middle: bool,
 }
+
+/// Wider strips have a row of vertices along their middle, metres.
+const WIDE_M: f64 = 2.2;
 
 /// Adds a road's surface.
 pub(crate) fn pave(road: &Road, mesh: &mut GroundMesh) {
@@ -63,6 +68,21 @@ fn pave_stretch(road: &Road, section: &Section, range_m: [f64; 2], mesh: &mut Gr
     }
 }
 
+/// `t` of the vertices of the row at the start or the end of a road, from left to right.
+pub(crate) fn end_row(road: &Road, at_end: bool) -> Vec<f64> {
+    let section = if at_end { road.sections.last() } else { road.sections.first() };
+    let Some(section) = section else { return Vec::new() };
+    let s_m = if at_end { section.range_m[1] } else { section.range_m[0] };
+    let strips: Vec<&Strip> = section.left.iter().rev().chain(&section.right).collect();
+    let edges = edges(road, section, s_m);
+    // Marks of the stretch that the row belongs to, not of the one that would begin there.
+    let columns = columns(&strips, &marks(section, if at_end { s_m - 1e-3 } else { s_m }));
+    let mut row: Vec<f64> =
+        columns.iter().map(|column| edges[column.edge] + fitted(column, &edges)).collect();
+    row.extend(edges.last());
+    row
+}
+
 /// Paint at each strip edge from left to right.
 fn marks(section: &Section, s_m: f64) -> Vec<Mark> {
     let at = s_m - section.range_m[0];
@@ -97,21 +117,42 @@ fn columns(strips: &[&Strip], marks: &[Mark]) -> Vec<Column> {
         };
         if let (Some(under), false) = (under, lines.is_empty()) {
             if at < 0.0 {
-                columns.push(Column { offset_m: 0.0, edge, line: None, strip: under });
+                columns.push(Column {
+                    offset_m: 0.0,
+                    edge,
+                    line: None,
+                    strip: under,
+                    middle: false,
+                });
             }
             for line in lines {
                 let paint = Some((line, mark.yellow));
-                columns.push(Column { offset_m: at, edge, line: paint, strip: under });
+                columns.push(Column {
+                    offset_m: at,
+                    edge,
+                    line: paint,
+                    strip: under,
+                    middle: false,
+                });
                 at -= line.width_m;
                 let strip = if at <= 0.0 && right.is_some() && rolls(right) { edge } else { under };
-                columns.push(Column { offset_m: at, edge, line: None, strip });
+                columns.push(Column { offset_m: at, edge, line: None, strip, middle: false });
                 at -= line.width_m;
             }
             if rolls(left) && !rolls(right) && right.is_some() {
-                columns.push(Column { offset_m: 0.0, edge, line: None, strip: edge });
+                columns.push(Column {
+                    offset_m: 0.0,
+                    edge,
+                    line: None,
+                    strip: edge,
+                    middle: false,
+                });
             }
         } else if right.is_some() {
-            columns.push(Column { offset_m: 0.0, edge, line: None, strip: edge });
+            columns.push(Column { offset_m: 0.0, edge, line: None, strip: edge, middle: false });
+        }
+        if right.is_some_and(|strip| strips[strip].width.largest() > WIDE_M) {
+            columns.push(Column { offset_m: 0.0, edge, line: None, strip: edge, middle: true });
         }
     }
     columns
@@ -181,6 +222,9 @@ fn lay_row(
 
 /// A column's offset, less where the strips beside the edge are too narrow for the paint.
 fn fitted(column: &Column, edges: &[f64]) -> f64 {
+    if column.middle {
+        return 0.5 * (edges[column.strip + 1] - edges[column.strip]);
+    }
     let room = if column.offset_m > 0.0 {
         column.edge.checked_sub(1).map_or(0.0, |left| edges[left] - edges[column.edge])
     } else {

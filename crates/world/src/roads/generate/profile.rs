@@ -8,7 +8,8 @@ use crate::roads::{NetworkOptions, Setting};
 /// Height of kerbs, metres.
 pub(crate) const KERB_M: f64 = 0.12;
 const KERB_WIDTH_M: f64 = 0.15;
-const VERGE_FALL_M: f64 = 0.35;
+const VERGE_FALL_M: f64 = 0.5;
+const VERGE_M: f64 = 4.5;
 
 /// What was drawn for all roads of a network.
 #[derive(Debug, Clone)]
@@ -55,16 +56,32 @@ impl Style {
         }
     }
 
-    /// The main road, the same on both sides.
-    pub(crate) fn main_section(&self, range_m: [f64; 2]) -> Section {
-        let side = self.side(self.lanes);
-        let centre = match (self.setting, self.lanes) {
+    /// A street, the same on both sides.
+    pub(crate) fn section(&self, lanes: usize, range_m: [f64; 2]) -> Section {
+        let side = self.side(lanes);
+        let centre = match (self.setting, lanes) {
             (Setting::Motorway, _) => Mark::none(),
             (Setting::Suburban, 1) => Mark::none(),
             (_, 1) => self.lane_line(),
             _ => Mark::double(0.12),
         };
         Section { range_m, left: side.clone(), right: side, centre: vec![(0.0, centre)] }
+    }
+
+    /// Half the width of the carriageway where no one parks, metres.
+    pub(crate) fn half_m(&self, lanes: usize) -> f64 {
+        let rolls =
+            |strip: &&Strip| strip.kind.is_carriageway() && strip.kind != StripKind::Parking;
+        self.side(lanes).iter().filter(rolls).map(|strip| strip.width.at(0.0)).sum()
+    }
+
+    /// Width of what lies beside the carriageway towards a junction, without the verge, metres.
+    pub(crate) fn paved_m(&self) -> f64 {
+        let parking = if self.parking { 2.1 } else { 0.0 };
+        match self.setting {
+            Setting::Urban | Setting::Suburban => KERB_WIDTH_M + self.pavement_m + parking,
+            _ => 0.0,
+        }
     }
 
     /// The broken line between lanes.
@@ -103,11 +120,11 @@ impl Style {
         match self.setting {
             Setting::Motorway => {
                 strips.push(Strip::new(StripKind::Shoulder, 2.5));
-                strips.push(Strip::new(StripKind::Verge, 3.0).raised(0.0, -VERGE_FALL_M));
+                strips.push(Strip::new(StripKind::Verge, VERGE_M).raised(0.0, -VERGE_FALL_M));
             }
             Setting::Rural => {
                 strips.push(Strip::new(StripKind::Shoulder, 0.4));
-                strips.push(Strip::new(StripKind::Verge, 3.0).raised(0.0, -VERGE_FALL_M));
+                strips.push(Strip::new(StripKind::Verge, VERGE_M).raised(0.0, -VERGE_FALL_M));
             }
             Setting::Urban | Setting::Suburban => {
                 if self.bicycle {
@@ -126,7 +143,7 @@ impl Style {
         [
             Strip::new(StripKind::Kerb, KERB_WIDTH_M).raised(KERB_M, KERB_M),
             Strip::new(StripKind::Pavement, self.pavement_m).raised(KERB_M, KERB_M),
-            Strip::new(StripKind::Verge, 1.5).raised(KERB_M, KERB_M - VERGE_FALL_M),
+            Strip::new(StripKind::Verge, VERGE_M).raised(KERB_M, KERB_M - VERGE_FALL_M),
         ]
     }
 }
