@@ -19,6 +19,10 @@ pub mod sight;
 pub mod stage;
 pub mod surface;
 mod table;
+#[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
+mod tests;
 pub mod voxels;
 
 pub use film::Filmed;
