@@ -29,7 +29,7 @@ pub struct CameraImaging {
     pub softness_px: f32,
     /// Share of the lens that dirt covers, 0 to 1.
     pub dirt: f32,
-    /// Share of the lens that drops of water cover, 0 to 1.
+    /// Share of the lens that drops of water cover in rain of 10 mm/h, 0 to 1; none without rain.
     pub raindrops: f32,
     /// How far white balance follows the scene's average colour, 0 (daylight always) to 1 (grey world).
     pub white_balance: f32,
@@ -46,17 +46,17 @@ impl Default for CameraImaging {
     fn default() -> Self {
         Self {
             key: 0.18,
-            max_exposure_s: 0.012,
-            max_gain: 24.0,
+            max_exposure_s: 0.02,
+            max_gain: 48.0,
             adaptation_s: 0.4,
             electrons_per_s: 3.3e7,
             full_well: 10_000.0,
             read_noise: 2.0,
-            vignetting: 0.25,
+            vignetting: 0.15,
             glare: 0.03,
             softness_px: 0.45,
             dirt: 0.0,
-            raindrops: 0.0,
+            raindrops: 0.012,
             white_balance: 0.5,
             saturation: 0.88,
             noise: true,

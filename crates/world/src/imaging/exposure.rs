@@ -21,7 +21,7 @@ const STEP: usize = 3;
 const LUMINANCE: [f32; 3] = [0.2126, 0.7152, 0.0722];
 /// Below this a pixel counts as black; keeps one dead corner from opening the exposure.
 const DARKEST: f32 = 1e-7;
-/// Brightest linear value that the brightest fiftieth may average, before exposure is cut.
+/// Linear value that no more than a fiftieth of the picture may exceed before exposure is cut.
 const HIGHLIGHT: f64 = 5.0;
 /// White balance follows the scene at most so far.
 const WHITE_RANGE: [f32; 2] = [0.6, 1.7];
@@ -89,7 +89,8 @@ fn measure(light: &LinearImage, row: usize) -> Sums {
     sums
 }
 
-/// Mean luminance of the brightest fiftieth, through a histogram over powers of 2^(1/4).
+/// The luminance that a fiftieth of the pixels exceeds, from a histogram over powers of 2^(1/4). Lamps and
+/// the sun's disc cover less and do not count.
 fn brightest(light: &LinearImage) -> f64 {
     const BINS: usize = 160;
     let mut histogram = [0u32; BINS];
@@ -101,14 +102,14 @@ fn brightest(light: &LinearImage) -> f64 {
         }
     }
     let total: u32 = histogram.iter().sum();
-    let (mut left, mut sum, mut count) = (total / 50, 0.0, 0.0);
-    for (bin, &in_bin) in histogram.iter().enumerate().rev() {
-        let taken = f64::from(in_bin.min(left));
-        sum += taken * f64::from(DARKEST) * 2f64.powf((bin as f64 + 0.5) / 4.0);
-        count += taken;
-        left -= in_bin.min(left);
+    let mut above = 0;
+    for (bin, &count) in histogram.iter().enumerate().rev() {
+        above += count;
+        if above > total / 50 {
+            return f64::from(DARKEST) * 2f64.powf((bin as f64 + 0.5) / 4.0);
+        }
     }
-    if count > 0.0 { sum / count } else { 0.0 }
+    0.0
 }
 
 fn balance(colour: &[f64; 3], follow: f32) -> [f32; 3] {

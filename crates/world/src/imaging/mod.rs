@@ -98,9 +98,8 @@ impl Imager {
         let mut light = light.clone();
         if shot.rain_mm_h > 0.0 {
             rain::add_streaks(&mut light, exposure, shot, seed);
-        }
-        if self.config.raindrops > 0.0 {
-            drops::refract(&mut light, self.config.raindrops, shot.time_s, self.seed);
+            let share = self.config.raindrops * (shot.rain_mm_h as f32 / 10.0).min(2.0);
+            drops::refract(&mut light, share.min(1.0), shot.time_s, self.seed);
         }
         let glare = lens::Glare::new(&light, self.config.glare);
         if self.config.softness_px > 0.0 {

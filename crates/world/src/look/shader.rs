@@ -47,8 +47,8 @@ pub struct Shader {
     seed: u64,
 }
 
-/// Radiance of a lit window: about 150 cd/m², a tenth of them brighter (shops).
-const LIT_WINDOW: [f32; 3] = [0.0052, 0.0040, 0.0026];
+/// Radiance of a bright lit window: about 50 cd/m².
+const LIT_WINDOW: [f32; 3] = [0.0022, 0.0016, 0.0009];
 /// Share of windows that are lit.
 const LIT_SHARE: u32 = 90;
 /// Reflection at normal incidence of lacquer, glass and stone (Schlick 1994, refractive index 1.5), of water.
@@ -194,9 +194,9 @@ impl Shader {
         if (h >> 8) & 0xff >= LIT_SHARE {
             return [0.0; 3];
         }
-        let level = 0.25 + 1.5 * ((h >> 16) & 0xff) as f32 / 255.0;
+        let level = 0.12 + 1.1 * (((h >> 16) & 0xff) as f32 / 255.0).powi(2);
         let cold = ((h >> 24) & 0x7f) as f32 / 127.0;
-        let tone = lerp(LIT_WINDOW, [0.0042; 3], cold * cold);
+        let tone = lerp(LIT_WINDOW, [0.0015, 0.0016, 0.0017], cold * cold * cold);
         let inside = surface.mark * self.sky.night() * level;
         // What stands in the room shows against the light.
         let pattern = 0.45 + 6.0 * surface.albedo[1].min(0.12);

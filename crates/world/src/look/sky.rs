@@ -161,9 +161,9 @@ impl Sky {
     #[inline]
     pub(crate) fn mirrored(&self, direction: [f32; 3]) -> [f32; 3] {
         let [x, y, up] = direction;
-        // Houses of a street, uneven: about 8 to 20 degrees high.
-        let skyline = 0.19 + 0.10 * (x + 0.6 * y).abs().min(1.0) * (1.0 - y * y);
-        let houses = scale(lerp(self.horizon, self.ground, 0.6), 0.55);
+        // Houses and trees of a street, uneven: about 5 to 10 degrees high.
+        let skyline = 0.09 + 0.10 * (x + 0.6 * y).abs().min(1.0) * (1.0 - y * y);
+        let houses = scale(lerp(self.horizon, self.ground, 0.6), 0.65);
         let below = lerp(self.ground, houses, smoothstep(-0.06, 0.02, up));
         let high = up.max(0.0).sqrt();
         let mut sky = lerp(self.horizon, self.zenith, high);
@@ -204,19 +204,22 @@ impl Sky {
     }
 
     fn clouded(&self, behind: [f32; 3], direction: [f32; 3]) -> [f32; 3] {
-        let stretch = 6.0 / (direction[2] + 0.10);
+        let stretch = 14.0 / (direction[2] + 0.10);
         let place = [
             direction[0] * stretch + self.cloud_offset[0],
             direction[1] * stretch + self.cloud_offset[1],
         ];
-        let level = self.clouds.level(0.004 * stretch * stretch);
+        let level = self.clouds.level(0.0002 * stretch * stretch);
         let sample = self.clouds.sample(place, level);
+        // The same heaps, small, fray the edges.
+        let fray = self.clouds.tap(place.map(|x| 7.3 * x), level + 2.9).mark - 0.42;
+        let thickness = sample.mark + 0.22 * fray;
         let threshold = 0.72 - 0.68 * self.cloud;
-        let density = smoothstep(threshold, threshold + 0.20, sample.mark);
+        let density = smoothstep(threshold, threshold + 0.20, thickness);
         // The side of a cloud towards the sun is bright: the slope of its density.
         let sunward =
             -(sample.slope[0] * self.sun_direction[0] + sample.slope[1] * self.sun_direction[1]);
-        let thick = smoothstep(threshold + 0.05, threshold + 0.5, sample.mark);
+        let thick = smoothstep(threshold + 0.05, threshold + 0.5, thickness);
         let bright = (0.95 - 0.65 * thick + 0.9 * sunward).clamp(0.0, 1.3);
         let towards = dot(direction, self.sun_direction).max(0.0);
         let silver = 1.0 + 0.8 * towards.powi(12) * (1.0 - thick);
