@@ -9,7 +9,7 @@ TOLERANCE = 1e-9
 
 def cases():
     rng = np.random.default_rng(4)
-    for count in (5, 40):
+    for count in (25, 40):
         steps = rng.normal(size=(count, 3))
         quaternions = rng.normal(size=(count, 4))
         quaternions /= np.linalg.norm(quaternions, axis=1, keepdims=True)
@@ -36,6 +36,11 @@ def official(given):
     ape.process_data(path)
     figures["ate_rmse_m"] = ape.get_statistic(metrics.StatisticsType.rmse)
     figures["ate_max_m"] = ape.get_statistic(metrics.StatisticsType.max)
+    figures["ate_median_m"] = ape.get_statistic(metrics.StatisticsType.median)
+    figures["ate_std_m"] = ape.get_statistic(metrics.StatisticsType.std)
+    turned = metrics.APE(metrics.PoseRelation.rotation_angle_deg)
+    turned.process_data(path)
+    figures["ate_rot_mean_deg"] = turned.get_statistic(metrics.StatisticsType.mean)
     for name, relation in (
         ("rpe_trans_m", metrics.PoseRelation.translation_part),
         ("rpe_rot_deg", metrics.PoseRelation.rotation_angle_deg),
@@ -43,4 +48,11 @@ def official(given):
         rpe = metrics.RPE(relation, delta=1, delta_unit=metrics.Unit.frames)
         rpe.process_data(path)
         figures[name] = rpe.get_statistic(metrics.StatisticsType.rmse)
+    for name, delta, unit in (
+        ("2_frames", 2, metrics.Unit.frames), ("3_m", 3.0, metrics.Unit.meters), ("120_deg", 120.0, metrics.Unit.degrees),
+    ):
+        for every in (False, True):
+            rpe = metrics.RPE(metrics.PoseRelation.translation_part, delta=delta, delta_unit=unit, all_pairs=every)
+            rpe.process_data(path)
+            figures[f"rpe_trans_m_{name}{'_all' if every else ''}"] = rpe.get_statistic(metrics.StatisticsType.rmse)
     return figures

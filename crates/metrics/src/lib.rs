@@ -4,12 +4,15 @@
 
 mod assignment;
 pub mod birds_eye;
+pub mod calibration;
 pub mod coco;
 pub mod confusion;
 pub mod depth;
 pub mod detection;
 mod error;
 pub mod instances;
+pub mod keypoints;
+pub mod lanes;
 mod numeric;
 pub mod occupancy;
 pub mod occupancy_grid;
@@ -18,6 +21,7 @@ pub mod occupancy_rays;
 pub mod optical_flow;
 pub mod panoptic;
 pub mod protocol;
+pub mod reconstruction;
 pub mod semantics;
 pub mod statistics;
 pub mod stereo;

@@ -46,6 +46,11 @@ pub struct SurfaceErrors {
 }
 
 impl SurfaceErrors {
+    /// Cells that both sides call drivable, and those that either does.
+    pub fn drivable_cells(&self) -> (u64, u64) {
+        (self.both, self.either)
+    }
+
     /// Adds a frame.
     ///
     /// # Errors

@@ -103,7 +103,12 @@ fn check(case: &Case, base: &Path) {
         if case.format == "kitti" { Association::Index } else { Association::default() };
     for expected in &case.results {
         let at = |rpe_delta| -> TrajectoryReport {
-            let protocol = TrajectoryProtocol { association, alignment: expected.align, rpe_delta };
+            let protocol = TrajectoryProtocol {
+                association,
+                alignment: expected.align,
+                rpe_delta,
+                ..TrajectoryProtocol::default()
+            };
             evaluate(&truth, &estimate, &protocol).unwrap()
         };
         let report = at(Delta::default());

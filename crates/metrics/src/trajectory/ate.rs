@@ -1,32 +1,38 @@
 //! Absolute trajectory error.
 
-use super::EgoPose;
+use super::{EgoPose, Spread};
 
-/// Distances between paired positions.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct AbsoluteError {
-    /// Root of the mean square, metres.
-    pub rmse_m: f64,
-    /// Largest, metres.
-    pub max_m: f64,
-    /// Mean, metres.
-    pub mean_m: f64,
-    /// Lower of the two middle ones where their number is even, metres.
-    pub median_m: f64,
+/// Differences of paired poses.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AbsoluteErrors {
+    /// Distance of the positions, metres.
+    pub translation_m: Vec<f64>,
+    /// Angle between the orientations, degrees.
+    pub rotation_deg: Vec<f64>,
 }
 
-/// Absolute trajectory error of aligned, paired, non-empty poses.
+impl AbsoluteErrors {
+    /// Statistics of the distances, metres.
+    pub fn translation(&self) -> Spread {
+        Spread::of(&self.translation_m)
+    }
+
+    /// Statistics of the angles, degrees.
+    pub fn rotation(&self) -> Spread {
+        Spread::of(&self.rotation_deg)
+    }
+}
+
+/// Absolute trajectory error of aligned, paired, non-empty poses, one per pair.
 ///
-/// Sturm et al. 2012, Eq. (3); evo's APE of the translation part.
-pub fn absolute_error(truth: &[EgoPose], estimate: &[EgoPose]) -> AbsoluteError {
+/// Sturm et al. 2012, Eq. (3); evo's APE of the translation part and of the rotation angle.
+pub fn absolute_errors(truth: &[EgoPose], estimate: &[EgoPose]) -> AbsoluteErrors {
     assert!(!truth.is_empty() && truth.len() == estimate.len(), "poses are paired");
-    let distance = |(t, e): (&EgoPose, &EgoPose)| (e.translation - t.translation).norm();
-    let mut errors: Vec<f64> = truth.iter().zip(estimate).map(distance).collect();
-    let n = errors.len() as f64;
-    let (rmse_m, mean_m) = (super::rms(&errors), errors.iter().sum::<f64>() / n);
-    errors.sort_by(f64::total_cmp);
-    let median_m = errors[(errors.len() - 1) / 2];
-    AbsoluteError { rmse_m, max_m: errors[errors.len() - 1], mean_m, median_m }
+    let pairs = || truth.iter().zip(estimate);
+    AbsoluteErrors {
+        translation_m: pairs().map(|(t, e)| (e.translation - t.translation).norm()).collect(),
+        rotation_deg: pairs().map(|(t, e)| t.rotation.angle_to(&e.rotation).to_degrees()).collect(),
+    }
 }
 
 #[cfg(test)]
@@ -38,14 +44,16 @@ mod tests {
     fn distances_by_hand() {
         let truth = straight(&[0.0, 1.0, 2.0, 3.0]);
         let estimate = straight(&[0.0, 1.0, 5.0, -1.0]);
-        let error = absolute_error(&truth, &estimate);
-        assert_eq!((error.rmse_m, error.max_m), (2.5, 4.0)); // sqrt((9 + 16) / 4)
-        assert_eq!((error.mean_m, error.median_m), (1.75, 0.0));
+        let error = absolute_errors(&truth, &estimate).translation();
+        assert_eq!((error.rmse, error.max), (2.5, 4.0)); // sqrt((9 + 16) / 4)
+        assert_eq!((error.mean, error.median), (1.75, 1.5));
     }
 
     #[test]
     fn identical_is_zero() {
         let path = helix(30);
-        assert_eq!(absolute_error(&path, &path).max_m, 0.0);
+        let errors = absolute_errors(&path, &path);
+        assert_eq!(errors.translation().max, 0.0);
+        assert!(errors.rotation().max < 1e-5);
     }
 }

@@ -9,17 +9,19 @@ mod ate;
 mod kitti;
 mod path;
 mod rpe;
+mod spread;
 #[cfg(test)]
 mod testing;
 
 pub use alignment::Alignment;
 pub use association::{Association, nearest_in_time};
-pub use ate::{AbsoluteError, absolute_error};
+pub use ate::{AbsoluteErrors, absolute_errors};
 pub use kitti::{SegmentError, segment_error};
 pub use path::{distances_m, end_drift_percent, length_m};
-pub use rpe::{Delta, RelativeError, relative_error};
+pub use rpe::{Delta, RelativeErrors, RelativePairs, relative_errors};
+pub use spread::Spread;
 
-use ommatidia_geometry::{Ego, Pose, World};
+use ommatidia_geometry::{Ego, Pose, Timestamp, World};
 use ommatidia_scene::PoseSample;
 use serde::{Deserialize, Serialize};
 
@@ -38,6 +40,8 @@ pub struct TrajectoryProtocol {
     pub alignment: Alignment,
     /// Distance between the poses of a relative error.
     pub rpe_delta: Delta,
+    /// Which pairs of poses have one.
+    pub rpe_pairs: RelativePairs,
 }
 
 /// All errors of one trajectory. Field names are those of `omma eval trajectory --json`.
@@ -55,6 +59,16 @@ pub struct TrajectoryReport {
     pub rpe_trans_m: f64,
     /// Relative rotation error per pair, root of the mean square.
     pub rpe_rot_deg: f64,
+    /// Statistics of the absolute translation errors, metres.
+    pub ate: Spread,
+    /// Statistics of the absolute rotation errors, degrees.
+    pub ate_rot_deg: Spread,
+    /// Statistics of the relative translation errors, metres per pair.
+    pub rpe: Spread,
+    /// Statistics of the relative rotation errors, degrees per pair.
+    pub rpe_rot: Spread,
+    /// Pairs of poses with a relative error.
+    pub rpe_pairs: usize,
     /// Length of the true path through the paired poses.
     pub path_m: f64,
     /// Distance of the last poses once the first coincide, of the path; `None` where it stands still.
@@ -75,32 +89,61 @@ pub struct TrajectoryReport {
     pub estimate_poses: usize,
 }
 
+/// One pose's part in the errors.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct PoseError {
+    /// Time of the true pose.
+    pub timestamp: Timestamp,
+    /// Absolute error after alignment, metres.
+    pub ate_m: f64,
+    /// Relative errors of the pair that begins here, metres and degrees; `None` where none does.
+    pub relative: Option<(f64, f64)>,
+}
+
 /// Compares an estimated trajectory with the true one; neither runs backwards in time.
 ///
 /// # Errors
-/// Where fewer than two poses pair, a pose is not finite, or the alignment or a relative error is
-/// not defined on these poses.
+/// As [`evaluate_poses`].
 pub fn evaluate(
     truth: &[PoseSample],
     estimate: &[PoseSample],
     protocol: &TrajectoryProtocol,
 ) -> Result<TrajectoryReport, Error> {
+    evaluate_poses(truth, estimate, protocol).map(|(report, _)| report)
+}
+
+/// [`evaluate`], and each pose's part in it.
+///
+/// # Errors
+/// Where fewer than two poses pair, a pose is not finite, or the alignment or a relative error is
+/// not defined on these poses.
+pub fn evaluate_poses(
+    truth: &[PoseSample],
+    estimate: &[PoseSample],
+    protocol: &TrajectoryProtocol,
+) -> Result<(TrajectoryReport, Vec<PoseError>), Error> {
     let pairs = pair(truth, estimate, protocol.association)?;
     let true_poses: Vec<EgoPose> = pairs.iter().map(|&(t, _)| truth[t].world_from_ego).collect();
     let raw: Vec<EgoPose> = pairs.iter().map(|&(_, e)| estimate[e].world_from_ego).collect();
     let similarity = protocol.alignment.fit(&true_poses, &raw)?;
     let poses: Vec<EgoPose> = raw.iter().map(|pose| similarity.map_pose(pose)).collect();
 
-    let absolute = absolute_error(&true_poses, &poses);
-    let relative = relative_error(&true_poses, &poses, protocol.rpe_delta)?;
+    let absolute = absolute_errors(&true_poses, &poses);
+    let relative = relative_errors(&true_poses, &poses, protocol.rpe_delta, protocol.rpe_pairs)?;
     let segments = segment_error(&true_poses, &poses);
-    Ok(TrajectoryReport {
-        ate_rmse_m: absolute.rmse_m,
-        ate_max_m: absolute.max_m,
-        ate_mean_m: absolute.mean_m,
-        ate_median_m: absolute.median_m,
-        rpe_trans_m: relative.translation_m,
-        rpe_rot_deg: relative.rotation_deg,
+    let (ate, rpe, rpe_rot) = (absolute.translation(), relative.translation(), relative.rotation());
+    let report = TrajectoryReport {
+        ate_rmse_m: ate.rmse,
+        ate_max_m: ate.max,
+        ate_mean_m: ate.mean,
+        ate_median_m: ate.median,
+        rpe_trans_m: rpe.rmse,
+        rpe_rot_deg: rpe_rot.rmse,
+        ate,
+        ate_rot_deg: absolute.rotation(),
+        rpe,
+        rpe_rot,
+        rpe_pairs: relative.pairs.len(),
         path_m: length_m(&true_poses),
         end_drift_percent: end_drift_percent(&true_poses, &poses),
         t_rel_percent: segments.map(|s| s.t_rel_percent),
@@ -110,7 +153,22 @@ pub fn evaluate(
         pairs: pairs.len(),
         truth_poses: truth.len(),
         estimate_poses: estimate.len(),
-    })
+    };
+    let times = pairs.iter().map(|&(t, _)| truth[t].timestamp);
+    Ok((report, pose_errors(times, &absolute, &relative)))
+}
+
+fn pose_errors(
+    times: impl Iterator<Item = Timestamp>,
+    absolute: &AbsoluteErrors,
+    relative: &RelativeErrors,
+) -> Vec<PoseError> {
+    let of = |(timestamp, &ate_m)| PoseError { timestamp, ate_m, relative: None };
+    let mut errors: Vec<PoseError> = times.zip(&absolute.translation_m).map(of).collect();
+    for (k, &(first, _)) in relative.pairs.iter().enumerate() {
+        errors[first].relative = Some((relative.translation_m[k], relative.rotation_deg[k]));
+    }
+    errors
 }
 
 /// The path of a body fixed to the vehicle, seen from where that body was first: the trajectory that
@@ -168,17 +226,12 @@ fn span(samples: &[PoseSample]) -> String {
     }
 }
 
-/// Root of the mean square of a non-empty slice.
-fn rms(values: &[f64]) -> f64 {
-    (values.iter().map(|v| v * v).sum::<f64>() / values.len() as f64).sqrt()
-}
-
 #[cfg(test)]
 mod tests {
     use super::testing::{helix, random_pose};
     use super::*;
     use ommatidia_geometry::solvers::Similarity;
-    use ommatidia_geometry::{Camera, Duration, Timestamp};
+    use ommatidia_geometry::{Camera, Duration};
     use proptest::prelude::*;
 
     fn samples(poses: &[EgoPose]) -> Vec<PoseSample> {

@@ -3,8 +3,15 @@
 //! The example `parity` and the test of the same name run them. JSON has no NaN or infinity: both sides write
 //! `"nan"`, `"inf"` and `"-inf"`.
 
+mod calibration;
+mod image_lanes;
+mod keypoints;
+mod map_lines;
 mod nuscenes_detection;
 mod nuscenes_tracking;
+mod openlane;
+mod reconstruction;
+mod statistics;
 mod tracking;
 mod trajectory;
 
@@ -24,6 +31,13 @@ pub(crate) const FAMILIES: &[(&str, Family)] = &[
     ("nuscenes_detection", nuscenes_detection::run),
     ("nuscenes_tracking", nuscenes_tracking::run),
     ("tracking", tracking::run),
+    ("calibration", calibration::run),
+    ("image_lanes", image_lanes::run),
+    ("keypoints", keypoints::run),
+    ("map_lines", map_lines::run),
+    ("openlane", openlane::run),
+    ("reconstruction", reconstruction::run),
+    ("statistics", statistics::run),
     ("trajectory", trajectory::run),
 ];
 

@@ -1,7 +1,9 @@
 //! Absolute trajectory error of poses at whole seconds.
 
 use ommatidia_geometry::{Pose, Timestamp};
-use ommatidia_metrics::trajectory::{Alignment, TrajectoryProtocol, evaluate};
+use ommatidia_metrics::trajectory::{
+    Alignment, Delta, RelativePairs, TrajectoryProtocol, evaluate,
+};
 use ommatidia_scene::PoseSample;
 use serde::Deserialize;
 use serde_json::Value;
@@ -24,10 +26,26 @@ pub(super) fn run(input: Value) -> Result<Figures, String> {
     let figures = [
         ("ate_rmse_m", report.ate_rmse_m),
         ("ate_max_m", report.ate_max_m),
+        ("ate_median_m", report.ate.median),
+        ("ate_std_m", report.ate.std),
+        ("ate_rot_mean_deg", report.ate_rot_deg.mean),
         ("rpe_trans_m", report.rpe_trans_m),
         ("rpe_rot_deg", report.rpe_rot_deg),
     ];
-    Ok(figures.map(|(name, value)| (name.to_owned(), value)).into())
+    let mut figures: Figures = figures.map(|(name, value)| (name.to_owned(), value)).into();
+    for (name, rpe_delta) in [
+        ("2_frames", Delta::Frames(2)),
+        ("3_m", Delta::Metres(3.0)),
+        ("120_deg", Delta::Degrees(120.0)),
+    ] {
+        for (suffix, rpe_pairs) in [("", RelativePairs::Consecutive), ("_all", RelativePairs::All)] {
+            let protocol = TrajectoryProtocol { rpe_delta, rpe_pairs, ..protocol };
+            let report =
+                evaluate(&truth, &estimate, &protocol).map_err(|cause| cause.to_string())?;
+            figures.insert(format!("rpe_trans_m_{name}{suffix}"), report.rpe_trans_m);
+        }
+    }
+    Ok(figures)
 }
 
 fn samples(rows: &[[Number; 7]]) -> Result<Vec<PoseSample>, String> {
