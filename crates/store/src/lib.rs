@@ -14,6 +14,7 @@ pub mod image;
 pub mod import;
 pub mod labels;
 mod pose_record;
+pub mod results;
 #[cfg(test)]
 mod testing;
 pub mod trajectory_text;

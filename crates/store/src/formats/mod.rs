@@ -1,7 +1,7 @@
 //! Readers of foreign data sets, one file each.
 
 mod argoverse2;
-mod common;
+pub(crate) mod common;
 mod dgp;
 mod images;
 mod kitti_odometry;
