@@ -2,6 +2,8 @@
 
 use miette::{MietteHandlerOpts, Report};
 
+/// A target, gate or comparison failed.
+pub(crate) const EXIT_WORSE: u8 = 1;
 /// Bad input or usage.
 pub(crate) const EXIT_INPUT: u8 = 2;
 /// Interrupted; run the same command again to go on.

@@ -29,6 +29,7 @@ pub(crate) fn json(arguments: &[&str]) -> Value {
 }
 
 /// A small rendered drive that has gone all the way, made once per test binary.
+#[allow(dead_code, reason = "not every test renders a drive")]
 pub(crate) fn demo() -> &'static Path {
     static DEMO: OnceLock<TempDir> = OnceLock::new();
     let folder = DEMO.get_or_init(|| {

@@ -1,18 +1,17 @@
 //! `omma eval depth`.
 
-use std::process::ExitCode;
-
 use ommatidia_geometry::{Camera, Duration, Lidar, Pose};
 use ommatidia_metrics::depth::{
     DepthAccumulator, DepthProtocol, DepthReport, LidarView, VisibilityConfig, visible_projection,
 };
+use ommatidia_metrics::statistics::{MetricRule, Record, Run, Share};
 use ommatidia_scene::{CameraSensor, DepthMap, Rig, Trajectory};
 use ommatidia_store::ClipReader;
 use ommatidia_store::labels::Labels;
 use serde::Serialize;
 
+use super::runs::{Evaluated, frame_record};
 use super::{Compared, Truth, open_truth};
-use crate::args::Common;
 use crate::failure::Failure;
 use crate::output;
 
@@ -29,22 +28,58 @@ pub(crate) struct DepthResult {
     independent: bool,
 }
 
-pub(super) fn run(compared: &Compared, common: &Common) -> Result<ExitCode, Failure> {
+/// Metrics of the records.
+const RULES: &[(&str, MetricRule)] = &[
+    ("abs_rel", MetricRule::ERROR),
+    ("rmse_m", MetricRule::RMS_ERROR),
+    ("delta1", MetricRule::SCORE),
+    ("d1", MetricRule::ERROR),
+    ("d1_all", MetricRule::ERROR),
+    ("density", MetricRule::SCORE),
+];
+
+/// A run of this kind without records.
+pub(super) fn new_run() -> Run {
+    Run::new("depth", RULES)
+}
+
+pub(super) fn run(compared: &Compared) -> Result<Evaluated, Failure> {
     let labels = super::open_labels(&compared.labels)?;
+    let mut run = new_run();
     let result = match open_truth(&compared.truth, &labels)? {
-        Truth::Clip(reader) => against_lidar(&labels, &reader)?,
-        Truth::Labels(truth) => against_labels(&labels, &truth)?,
+        Truth::Clip(reader) => against_lidar(&labels, &reader, &mut run)?,
+        Truth::Labels(truth) => against_labels(&labels, &truth, &mut run)?,
     };
     if !result.independent {
         tracing::warn!(
             "the labels used this lidar: the figures measure fusion, not the cameras (label with --ignore-lidar)"
         );
     }
-    output::print(common, &result, || describe(&result))
+    let text = describe(&result);
+    Ok(Evaluated { result: serde_json::to_value(&result).map_err(Failure::input)?, text, run })
+}
+
+/// A frame's part in each metric; a frame without true depth has none.
+fn record(frame: Record, sums: &DepthAccumulator) -> Record {
+    let Ok(report) = sums.report() else { return frame };
+    let (points, estimated) = (report.points as f64, report.estimated as f64);
+    let of = |value: Option<f64>| value.map_or_else(Share::default, |v| Share::mean(v, estimated));
+    let rmse = report.rmse_m.map_or_else(Share::default, |v| Share::rms(v, estimated));
+    frame
+        .with("abs_rel", of(report.abs_rel))
+        .with("rmse_m", rmse)
+        .with("delta1", of(report.delta1))
+        .with("d1", of(report.d1))
+        .with("d1_all", Share::mean(report.d1_all, points))
+        .with("density", Share::mean(report.density, points))
 }
 
 /// Depth against the clip's lidar returns that each camera can see.
-pub(super) fn against_lidar(labels: &Labels, reader: &ClipReader) -> Result<DepthResult, Failure> {
+pub(super) fn against_lidar(
+    labels: &Labels,
+    reader: &ClipReader,
+    run: &mut Run,
+) -> Result<DepthResult, Failure> {
     let clip = reader.clip();
     if clip.rig.lidars.is_empty() {
         return Err(Failure::input(format!(
@@ -55,6 +90,7 @@ pub(super) fn against_lidar(labels: &Labels, reader: &ClipReader) -> Result<Dept
     let trajectory = labels.trajectory()?;
     let mut sums = DepthAccumulator::new(protocol(&clip.rig));
     for frame in &clip.frames {
+        let mut own = DepthAccumulator::new(protocol(&clip.rig));
         for (camera, image) in clip.rig.cameras.iter().zip(&frame.images) {
             let Some(image) = image else { continue };
             let Some(estimate) = labels.depth(frame.timestamp, &camera.name)? else { continue };
@@ -67,8 +103,10 @@ pub(super) fn against_lidar(labels: &Labels, reader: &ClipReader) -> Result<Dept
                 let view = view(camera, &estimate, camera_from_lidar);
                 let truth = visible_projection(&cloud.xyz_m, &view, &VisibilityConfig::default());
                 sums.add(&truth.depth, &estimate).map_err(Failure::input)?;
+                own.add(&truth.depth, &estimate).map_err(Failure::input)?;
             }
         }
+        run.records.push(record(frame_record(&clip.id, frame.timestamp), &own));
     }
     let report = sums.report().map_err(Failure::input)?;
     Ok(DepthResult { report, truth: "lidar", independent: !super::used_lidar(labels) })
@@ -107,16 +145,23 @@ fn camera_from_lidar(
 }
 
 /// Depth against dense depth of other labels.
-pub(super) fn against_labels(labels: &Labels, truth: &Labels) -> Result<DepthResult, Failure> {
+pub(super) fn against_labels(
+    labels: &Labels,
+    truth: &Labels,
+    run: &mut Run,
+) -> Result<DepthResult, Failure> {
     let rig = &labels.manifest().rig;
     let mut sums = DepthAccumulator::new(protocol(rig));
     for &timestamp in labels.frames() {
+        let mut own = DepthAccumulator::new(protocol(rig));
         for camera in &rig.cameras {
             let pair =
                 (labels.depth(timestamp, &camera.name)?, truth.depth(timestamp, &camera.name)?);
             let (Some(estimate), Some(truth)) = pair else { continue };
             sums.add(&truth, &estimate).map_err(Failure::input)?;
+            own.add(&truth, &estimate).map_err(Failure::input)?;
         }
+        run.records.push(record(frame_record(&labels.manifest().clip.id, timestamp), &own));
     }
     let report = sums.report().map_err(Failure::input)?;
     Ok(DepthResult { report, truth: "labels", independent: true })

@@ -1,8 +1,14 @@
 //! `omma eval KIND`: one file per kind.
 
+mod calibration;
 mod depth;
+mod files;
+mod keypoints;
+mod lanes;
 mod occupancy;
 mod poses;
+mod reconstruction;
+mod runs;
 mod surface;
 mod trajectory;
 
@@ -24,6 +30,8 @@ use crate::failure::Failure;
 pub(crate) struct EvalArguments {
     #[command(subcommand)]
     kind: Kind,
+    #[command(flatten)]
+    options: runs::RunOptions,
 }
 
 #[derive(Debug, Subcommand)]
@@ -36,6 +44,14 @@ enum Kind {
     Occupancy(Compared),
     /// Ground height and drivable area against a surface of truth
     Surface(Compared),
+    /// Persons' keypoints: OKS average precision in COCO's files
+    Keypoints(keypoints::KeypointArguments),
+    /// Lanes: OpenLane-V2, MapTR's chamfer mAP, TuSimple, CULane
+    Lanes(lanes::LaneArguments),
+    /// Point clouds, or pictures by PSNR, SSIM and LPIPS
+    Reconstruction(reconstruction::ReconstructionArguments),
+    /// Rigs against a true rig, or confidences against outcomes
+    Calibration(calibration::CalibrationArguments),
 }
 
 /// What is compared with what.
@@ -50,12 +66,17 @@ pub(crate) struct Compared {
 }
 
 pub(crate) fn run(arguments: &EvalArguments, common: &Common) -> Result<ExitCode, Failure> {
-    match &arguments.kind {
-        Kind::Trajectory(arguments) => trajectory::run(arguments, common),
-        Kind::Depth(compared) => depth::run(compared, common),
-        Kind::Occupancy(compared) => occupancy::run(compared, common),
-        Kind::Surface(compared) => surface::run(compared, common),
-    }
+    let evaluated = match &arguments.kind {
+        Kind::Trajectory(arguments) => trajectory::run(arguments)?,
+        Kind::Depth(compared) => depth::run(compared)?,
+        Kind::Occupancy(compared) => occupancy::run(compared)?,
+        Kind::Surface(compared) => surface::run(compared)?,
+        Kind::Keypoints(arguments) => keypoints::run(arguments)?,
+        Kind::Lanes(arguments) => lanes::run(arguments)?,
+        Kind::Reconstruction(arguments) => reconstruction::run(arguments)?,
+        Kind::Calibration(arguments) => calibration::run(arguments)?,
+    };
+    runs::finish(evaluated, &arguments.options, common)
 }
 
 /// Whether a path names a clip by its extension.
@@ -160,8 +181,9 @@ pub(crate) fn against_clip(labels: &Path, clip: &Path) -> Result<Measured, Failu
     let mut measured =
         Measured { trajectory: trajectory::against_clip(&opened, &reader)?, ..Measured::default() };
     if !reader.clip().rig.lidars.is_empty() {
-        measured.depth = optional(depth::against_lidar(&opened, &reader))?;
-        measured.occupancy = optional(occupancy::against_lidar(&opened, &reader))?;
+        measured.depth = optional(depth::against_lidar(&opened, &reader, &mut depth::new_run()))?;
+        measured.occupancy =
+            optional(occupancy::against_lidar(&opened, &reader, &mut occupancy::new_run()))?;
     }
     Ok(measured)
 }
@@ -170,13 +192,17 @@ pub(crate) fn against_clip(labels: &Path, clip: &Path) -> Result<Measured, Failu
 pub(crate) fn against_truth(labels: &Path, clip: &Path, truth: &Path) -> Result<Measured, Failure> {
     let mut measured = against_clip(labels, clip)?;
     let (opened, truth) = (open_labels(labels)?, open_labels(truth)?);
-    if let Some(depth) = optional(depth::against_labels(&opened, &truth))? {
+    if let Some(depth) = optional(depth::against_labels(&opened, &truth, &mut depth::new_run()))? {
         measured.depth = Some(depth);
     }
-    if let Some(occupancy) = optional(occupancy::against_labels(&opened, &truth))? {
+    if let Some(occupancy) =
+        optional(occupancy::against_labels(&opened, &truth, &mut occupancy::new_run()))?
+    {
         measured.occupancy = Some(occupancy);
     }
-    if let Some(surface) = optional(surface::against_labels(&opened, &truth))? {
+    if let Some(surface) =
+        optional(surface::against_labels(&opened, &truth, &mut surface::new_run()))?
+    {
         measured.surface = Some(surface);
     }
     Ok(measured)

@@ -1,20 +1,20 @@
 //! `omma eval occupancy`.
 
 use std::collections::BTreeMap;
-use std::process::ExitCode;
 
 use nalgebra::Point3;
 use ommatidia_geometry::Duration;
 use ommatidia_metrics::occupancy::{self, OccupancyCounts, Visibility};
 use ommatidia_metrics::occupancy_lidar::{LidarAgreement, in_view, lidar_agreement};
 use ommatidia_metrics::occupancy_rays::{RayCounts, compare_rays, lidar_rays};
+use ommatidia_metrics::statistics::{MetricRule, Run, Share};
 use ommatidia_scene::{ClassId, Frame, Rig, Taxonomy, Trajectory};
 use ommatidia_store::ClipReader;
 use ommatidia_store::labels::Labels;
 use serde_json::{Value, json};
 
+use super::runs::{Evaluated, frame_record};
 use super::{Compared, Truth, open_truth};
-use crate::args::Common;
 use crate::failure::Failure;
 use crate::output;
 
@@ -25,17 +25,36 @@ const SENSOR_HEIGHT_M: f64 = 1.8;
 /// How far outside a trajectory's span a sweep is still placed.
 const REACH: Duration = Duration(200_000_000);
 
-pub(super) fn run(compared: &Compared, common: &Common) -> Result<ExitCode, Failure> {
+/// Metrics of the records. A class's share of the mean IoU over a frame alone is that frame's.
+const RULES: &[(&str, MetricRule)] = &[
+    ("iou", MetricRule::SCORE),
+    ("miou", MetricRule::SCORE),
+    ("ray_iou", MetricRule::SCORE),
+    ("lidar_hit_rate", MetricRule::SCORE),
+    ("free_violation_rate", MetricRule::ERROR),
+];
+
+/// A run of this kind without records.
+pub(super) fn new_run() -> Run {
+    Run::new("occupancy", RULES)
+}
+
+pub(super) fn run(compared: &Compared) -> Result<Evaluated, Failure> {
     let labels = super::open_labels(&compared.labels)?;
+    let mut run = new_run();
     let result = match open_truth(&compared.truth, &labels)? {
-        Truth::Clip(reader) => against_lidar(&labels, &reader)?,
-        Truth::Labels(truth) => against_labels(&labels, &truth)?,
+        Truth::Clip(reader) => against_lidar(&labels, &reader, &mut run)?,
+        Truth::Labels(truth) => against_labels(&labels, &truth, &mut run)?,
     };
-    output::print(common, &result, || describe(&result))
+    Ok(Evaluated { text: describe(&result), result, run })
 }
 
 /// Voxels against the clip's lidar returns in the cameras' view.
-pub(super) fn against_lidar(labels: &Labels, reader: &ClipReader) -> Result<Value, Failure> {
+pub(super) fn against_lidar(
+    labels: &Labels,
+    reader: &ClipReader,
+    run: &mut Run,
+) -> Result<Value, Failure> {
     let clip = reader.clip();
     if clip.rig.lidars.is_empty() {
         return Err(Failure::input(format!(
@@ -49,7 +68,14 @@ pub(super) fn against_lidar(labels: &Labels, reader: &ClipReader) -> Result<Valu
     for frame in &clip.frames {
         let Some(occupancy) = labels.occupancy(frame.timestamp)? else { continue };
         let returns = returns_in_ego(reader, frame, &clip.rig, trajectory.as_ref())?;
-        agreement.add(&lidar_agreement(&occupancy, &returns, &counts));
+        let own = lidar_agreement(&occupancy, &returns, &counts);
+        agreement.add(&own);
+        let share = |sum: u64, weight: u64| Share { sum: sum as f64, weight: weight as f64 };
+        run.records.push(
+            frame_record(&clip.id, frame.timestamp)
+                .with("lidar_hit_rate", share(own.hits, own.returns))
+                .with("free_violation_rate", share(own.violated_voxels, own.free_voxels)),
+        );
         observed += occupancy.observed.count();
         frames += 1;
     }
@@ -100,7 +126,11 @@ fn returns_in_ego(
 
 /// Voxels against voxels, over what both observed; labels on another grid are looked up at the
 /// centres of the truth's voxels.
-pub(super) fn against_labels(labels: &Labels, truth: &Labels) -> Result<Value, Failure> {
+pub(super) fn against_labels(
+    labels: &Labels,
+    truth: &Labels,
+    run: &mut Run,
+) -> Result<Value, Failure> {
     let (mut counts, mut rays) = (OccupancyCounts::default(), RayCounts::default());
     let (origin, directions) = (Point3::new(0.0, 0.0, SENSOR_HEIGHT_M), lidar_rays());
     let (mut frames, mut resampled) = (0, false);
@@ -114,9 +144,23 @@ pub(super) fn against_labels(labels: &Labels, truth: &Labels) -> Result<Value, F
             estimate = estimate.resampled(&truth.grid);
             resampled = true;
         }
-        counts
-            .add(&occupancy::compare(&truth, &estimate, Visibility::Both).map_err(Failure::input)?);
-        rays.add(&compare_rays(&truth, &estimate, &origin, &directions).map_err(Failure::input)?);
+        let own =
+            occupancy::compare(&truth, &estimate, Visibility::Both).map_err(Failure::input)?;
+        let own_rays =
+            compare_rays(&truth, &estimate, &origin, &directions).map_err(Failure::input)?;
+        counts.add(&own);
+        rays.add(&own_rays);
+        let union = own.occupied.truth + own.occupied.predicted - own.occupied.both;
+        let iou = Share { sum: own.occupied.both as f64, weight: union as f64 };
+        let ray_iou = own_rays
+            .ray_iou(|class| class != ClassId::UNKNOWN)
+            .map(|all| all.iter().sum::<f64>() / all.len() as f64);
+        run.records.push(
+            frame_record(&labels.manifest().clip.id, timestamp)
+                .with("iou", iou)
+                .with("miou", Share::of(own.miou()))
+                .with("ray_iou", Share::of(ray_iou)),
+        );
         frames += 1;
     }
     if frames == 0 {

@@ -7,7 +7,7 @@ use clap::ValueEnum;
 use ommatidia_geometry::{Camera, Ego, Pose};
 use ommatidia_metrics::trajectory::of_body;
 use ommatidia_scene::{PoseSample, PoseSource, Scale, Trajectory};
-use ommatidia_store::{ClipReader, trajectory_text};
+use ommatidia_store::{ClipReader, Labels, trajectory_text};
 
 use super::{is_clip, open_labels};
 use crate::failure::Failure;
@@ -33,28 +33,27 @@ pub(super) struct Poses {
     pub(super) format: PoseFormat,
     /// Mounting of the first camera, where the source knows it.
     ego_from_camera: Option<Pose<Ego, Camera>>,
+    /// Whether given poses were priors of labels' trajectory, which then lives in their world.
+    pub(super) used_given: bool,
+    /// The drive, where the source names it.
+    pub(super) drive: Option<String>,
 }
 
 impl Poses {
     /// Reads poses; without a format, by what the path looks like.
     pub(super) fn read(path: &Path, format: Option<PoseFormat>) -> Result<Self, Failure> {
-        let natural = natural_format(path)?;
         // A format names how text is written; a clip or labels on the other side stay what they are.
-        let format = match natural {
-            PoseFormat::Labels | PoseFormat::Clip => natural,
-            _ => format.unwrap_or(natural),
+        let poses = if path.is_dir() {
+            from_labels(path)?
+        } else if is_clip(path) {
+            from_clip(path)?
+        } else {
+            from_text(path, format)?
         };
-        let (samples, ego_from_camera) = match format {
-            PoseFormat::Labels => from_labels(path)?,
-            PoseFormat::Clip => from_clip(path)?,
-            PoseFormat::Kitti | PoseFormat::Tum | PoseFormat::Euroc => {
-                (from_text(path, format)?, None)
-            }
-        };
-        if samples.is_empty() {
+        if poses.samples.is_empty() {
             return Err(Failure::input(format!("{}: holds no poses", path.display())));
         }
-        Ok(Self { samples, format, ego_from_camera })
+        Ok(poses)
     }
 
     /// KITTI's files hold poses without times.
@@ -108,54 +107,57 @@ pub(super) fn from_first_common(truth: &mut Vec<PoseSample>, estimate: &mut Vec<
     }
 }
 
-fn natural_format(path: &Path) -> Result<PoseFormat, Failure> {
-    if path.is_dir() {
-        return Ok(PoseFormat::Labels);
-    }
-    if is_clip(path) {
-        return Ok(PoseFormat::Clip);
-    }
-    let text = read(path)?;
-    let first =
-        text.lines().find(|line| !line.trim_start().starts_with('#') && !line.trim().is_empty());
-    let Some(first) = first else {
-        return Err(Failure::input(format!("{}: holds no poses", path.display())));
-    };
-    Ok(match first.split_whitespace().count() {
-        12 => PoseFormat::Kitti,
-        _ if first.contains(',') => PoseFormat::Euroc,
+/// What the first line with numbers looks like.
+fn natural_format(text: &str) -> PoseFormat {
+    let is_content = |line: &&str| !line.trim_start().starts_with('#') && !line.trim().is_empty();
+    match text.lines().find(is_content) {
+        Some(first) if first.split_whitespace().count() == 12 => PoseFormat::Kitti,
+        Some(first) if first.contains(',') => PoseFormat::Euroc,
         _ => PoseFormat::Tum,
-    })
+    }
 }
 
-fn read(path: &Path) -> Result<String, Failure> {
-    Ok(fs::read_to_string(path).map_err(|cause| ommatidia_store::Error::read(path, cause))?)
-}
-
-fn from_text(path: &Path, format: PoseFormat) -> Result<Vec<PoseSample>, Failure> {
-    let text = read(path)?;
+fn from_text(path: &Path, format: Option<PoseFormat>) -> Result<Poses, Failure> {
+    let text =
+        fs::read_to_string(path).map_err(|cause| ommatidia_store::Error::read(path, cause))?;
+    let format = format.unwrap_or_else(|| natural_format(&text));
     let parsed = match format {
         PoseFormat::Tum => trajectory_text::parse_tum(&text),
         PoseFormat::Euroc => trajectory_text::parse_euroc(&text),
-        _ => trajectory_text::parse_kitti(&text)
+        PoseFormat::Kitti => trajectory_text::parse_kitti(&text)
             .and_then(|poses| trajectory_text::with_times(&poses, None)),
+        PoseFormat::Labels | PoseFormat::Clip => {
+            let what =
+                "is a text file, neither labels nor a clip; name its format or leave --format out";
+            return Err(Failure::input(format!("{}: {what}", path.display())));
+        }
     };
-    parsed.map_err(|cause| Failure::input(format!("{}: {cause}", path.display())))
+    let samples = parsed.map_err(|cause| Failure::input(format!("{}: {cause}", path.display())))?;
+    Ok(Poses { samples, format, ego_from_camera: None, used_given: false, drive: None })
 }
 
-type FromVehicle = (Vec<PoseSample>, Option<Pose<Ego, Camera>>);
-
-fn from_labels(path: &Path) -> Result<FromVehicle, Failure> {
+fn from_labels(path: &Path) -> Result<Poses, Failure> {
     let labels = open_labels(path)?;
     let Some(trajectory) = labels.trajectory()? else {
         let what = "holds no trajectory; run `omma label` with the odometry stage";
         return Err(Failure::input(format!("{}: {what}", path.display())));
     };
-    let camera = labels.manifest().rig.cameras.first().map(|camera| camera.ego_from_camera);
-    Ok((trajectory.samples().to_vec(), camera))
+    let manifest = labels.manifest();
+    Ok(Poses {
+        samples: trajectory.samples().to_vec(),
+        format: PoseFormat::Labels,
+        ego_from_camera: manifest.rig.cameras.first().map(|camera| camera.ego_from_camera),
+        used_given: used_given(&labels),
+        drive: Some(manifest.clip.id.to_string()),
+    })
 }
 
-fn from_clip(path: &Path) -> Result<FromVehicle, Failure> {
+/// Whether given poses were priors of the labels' trajectory, which then lives in their world.
+pub(super) fn used_given(labels: &Labels) -> bool {
+    labels.manifest().provenance.config["use_poses"].as_bool().unwrap_or(false)
+}
+
+fn from_clip(path: &Path) -> Result<Poses, Failure> {
     let reader = ClipReader::open(path)?;
     let clip = reader.clip();
     let Some(trajectory) = &clip.trajectory else {
@@ -164,6 +166,11 @@ fn from_clip(path: &Path) -> Result<FromVehicle, Failure> {
             path.display()
         )));
     };
-    let camera = clip.rig.cameras.first().map(|camera| camera.ego_from_camera);
-    Ok((trajectory.samples().to_vec(), camera))
+    Ok(Poses {
+        samples: trajectory.samples().to_vec(),
+        format: PoseFormat::Clip,
+        ego_from_camera: clip.rig.cameras.first().map(|camera| camera.ego_from_camera),
+        used_given: false,
+        drive: Some(clip.id.to_string()),
+    })
 }

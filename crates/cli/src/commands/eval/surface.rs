@@ -1,29 +1,59 @@
 //! `omma eval surface`.
 
-use std::process::ExitCode;
-
+use ommatidia_metrics::statistics::{MetricRule, Record, Run, Share};
 use ommatidia_metrics::surface::SurfaceErrors;
 use ommatidia_store::labels::Labels;
 use serde_json::Value;
 
+use super::runs::{Evaluated, frame_record};
 use super::{Compared, Truth, open_truth};
-use crate::args::Common;
 use crate::failure::Failure;
 use crate::output;
 
-pub(super) fn run(compared: &Compared, common: &Common) -> Result<ExitCode, Failure> {
+/// Metrics of the records.
+const RULES: &[(&str, MetricRule)] = &[
+    ("mae_m", MetricRule::ERROR),
+    ("rmse_m", MetricRule::RMS_ERROR),
+    ("coverage", MetricRule::SCORE),
+    ("drivable_iou", MetricRule::SCORE),
+];
+
+/// A run of this kind without records.
+pub(super) fn new_run() -> Run {
+    Run::new("surface", RULES)
+}
+
+pub(super) fn run(compared: &Compared) -> Result<Evaluated, Failure> {
     let labels = super::open_labels(&compared.labels)?;
     let Truth::Labels(truth) = open_truth(&compared.truth, &labels)? else {
         return Err(Failure::input(
             "a clip holds no surface to compare with; give a labels directory as --truth",
         ));
     };
-    let result = against_labels(&labels, &truth)?;
-    output::print(common, &result, || describe(&result))
+    let mut run = new_run();
+    let result = against_labels(&labels, &truth, &mut run)?;
+    Ok(Evaluated { text: describe(&result), result, run })
+}
+
+/// A frame's part in each metric.
+fn record(frame: Record, errors: &SurfaceErrors) -> Record {
+    let report = errors.report();
+    let cells = report.cells as f64;
+    let (both, either) = errors.drivable_cells();
+    let coverage = report.coverage.unwrap_or_default();
+    frame
+        .with("mae_m", Share::mean(report.mae_m.unwrap_or_default(), cells))
+        .with("rmse_m", Share::rms(report.rmse_m.unwrap_or_default(), cells))
+        .with("coverage", Share::mean(coverage, report.true_cells as f64))
+        .with("drivable_iou", Share { sum: both as f64, weight: either as f64 })
 }
 
 /// Heights and drivable cells over all frames that both have.
-pub(super) fn against_labels(labels: &Labels, truth: &Labels) -> Result<Value, Failure> {
+pub(super) fn against_labels(
+    labels: &Labels,
+    truth: &Labels,
+    run: &mut Run,
+) -> Result<Value, Failure> {
     let mut errors = SurfaceErrors::default();
     let mut frames = 0;
     for &timestamp in labels.frames() {
@@ -32,6 +62,9 @@ pub(super) fn against_labels(labels: &Labels, truth: &Labels) -> Result<Value, F
             continue;
         };
         errors.add(&truth, &estimate).map_err(Failure::input)?;
+        let mut own = SurfaceErrors::default();
+        own.add(&truth, &estimate).map_err(Failure::input)?;
+        run.records.push(record(frame_record(&labels.manifest().clip.id, timestamp), &own));
         frames += 1;
     }
     if frames == 0 {

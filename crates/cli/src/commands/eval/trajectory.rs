@@ -1,19 +1,19 @@
 //! `omma eval trajectory`.
 
 use std::path::PathBuf;
-use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
 use ommatidia_geometry::Duration;
+use ommatidia_metrics::statistics::{MetricRule, Run, Share};
 use ommatidia_metrics::trajectory::{
-    Alignment, Association, Delta, TrajectoryProtocol, TrajectoryReport, evaluate,
+    Alignment, Association, Delta, PoseError, RelativePairs, TrajectoryProtocol, TrajectoryReport,
+    evaluate, evaluate_poses,
 };
 use ommatidia_store::{ClipReader, Labels};
 use serde_json::Value;
 
-use super::open_labels;
-use super::poses::{PoseFormat, Poses, from_first_common, same_body};
-use crate::args::Common;
+use super::poses::{PoseFormat, Poses, from_first_common, same_body, used_given};
+use super::runs::{Evaluated, frame_record};
 use crate::failure::Failure;
 use crate::output;
 
@@ -37,9 +37,15 @@ pub(super) struct TrajectoryArguments {
     /// Poses farther apart in time do not pair
     #[arg(long, default_value_t = DEFAULT_TOLERANCE_S, value_name = "SECONDS")]
     tolerance: f64,
-    /// Distance of the pairs of relative errors, in frames
-    #[arg(long, default_value_t = 1, value_name = "FRAMES")]
-    delta: usize,
+    /// Distance of the pairs of relative errors
+    #[arg(long, default_value_t = 1.0, value_name = "NUMBER")]
+    delta: f64,
+    /// What `--delta` counts
+    #[arg(long, default_value = "frames", value_name = "UNIT")]
+    delta_unit: DeltaUnit,
+    /// Relative errors from every pose, not only of consecutive pairs
+    #[arg(long)]
+    all_pairs: bool,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -52,14 +58,28 @@ enum Align {
     Sim3,
 }
 
-pub(super) fn run(arguments: &TrajectoryArguments, common: &Common) -> Result<ExitCode, Failure> {
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum DeltaUnit {
+    /// Poses
+    Frames,
+    /// Path driven
+    Metres,
+    /// Angle turned
+    Degrees,
+}
+
+/// Metrics of the records.
+const RULES: &[(&str, MetricRule)] = &[
+    ("ate_rmse_m", MetricRule::RMS_ERROR),
+    ("rpe_trans_m", MetricRule::RMS_ERROR),
+    ("rpe_rot_deg", MetricRule::RMS_ERROR),
+];
+
+pub(super) fn run(arguments: &TrajectoryArguments) -> Result<Evaluated, Failure> {
     let mut truth = Poses::read(&arguments.truth, arguments.format)?;
     let mut estimate = Poses::read(&arguments.labels, arguments.format)?;
     same_body(&mut truth, &mut estimate)?;
-    if estimate.format == PoseFormat::Labels
-        && truth.has_times()
-        && !used_poses(&open_labels(&arguments.labels)?)
-    {
+    if estimate.format == PoseFormat::Labels && truth.has_times() && !estimate.used_given {
         from_first_common(&mut truth.samples, &mut estimate.samples);
     }
     let association = if truth.has_times() && estimate.has_times() {
@@ -72,10 +92,45 @@ pub(super) fn run(arguments: &TrajectoryArguments, common: &Common) -> Result<Ex
         Align::Se3 => Alignment::Se3,
         Align::Sim3 => Alignment::Sim3,
     };
+    let rpe_pairs =
+        if arguments.all_pairs { RelativePairs::All } else { RelativePairs::Consecutive };
     let protocol =
-        TrajectoryProtocol { association, alignment, rpe_delta: Delta::Frames(arguments.delta) };
-    let report = evaluate(&truth.samples, &estimate.samples, &protocol).map_err(Failure::input)?;
-    output::print(common, &report, || describe(&report))
+        TrajectoryProtocol { association, alignment, rpe_delta: delta(arguments)?, rpe_pairs };
+    let (report, errors) =
+        evaluate_poses(&truth.samples, &estimate.samples, &protocol).map_err(Failure::input)?;
+    let drive = truth.drive.or(estimate.drive).unwrap_or_else(|| {
+        let name = arguments.truth.file_name().unwrap_or(arguments.truth.as_os_str());
+        name.to_string_lossy().into_owned()
+    });
+    let mut run = Run::new("trajectory", RULES);
+    run.records = errors.iter().map(|error| record(&drive, error)).collect();
+    let text = describe(&report);
+    Ok(Evaluated { result: serde_json::to_value(report).map_err(Failure::input)?, text, run })
+}
+
+fn delta(arguments: &TrajectoryArguments) -> Result<Delta, Failure> {
+    let size = arguments.delta;
+    if !(size.is_finite() && size > 0.0) {
+        return Err(Failure::input(format!("--delta is {size}; it must be above 0")));
+    }
+    match arguments.delta_unit {
+        DeltaUnit::Frames if size.fract() == 0.0 => Ok(Delta::Frames(size as usize)),
+        DeltaUnit::Frames => Err(Failure::input(format!("--delta is {size}, no number of frames"))),
+        DeltaUnit::Metres => Ok(Delta::Metres(size)),
+        DeltaUnit::Degrees => Ok(Delta::Degrees(size)),
+    }
+}
+
+/// A pose's part in each metric.
+fn record(drive: &String, error: &PoseError) -> ommatidia_metrics::statistics::Record {
+    let (translation, rotation) = match error.relative {
+        Some((metres, degrees)) => (Share::rms(metres, 1.0), Share::rms(degrees, 1.0)),
+        None => Default::default(),
+    };
+    frame_record(drive, error.timestamp)
+        .with("ate_rmse_m", Share::rms(error.ate_m, 1.0))
+        .with("rpe_trans_m", translation)
+        .with("rpe_rot_deg", rotation)
 }
 
 fn describe(report: &TrajectoryReport) -> String {
@@ -98,7 +153,7 @@ fn describe(report: &TrajectoryReport) -> String {
 
 /// Against the clip's given poses, and whether the labels did without them.
 pub(super) fn against_clip(labels: &Labels, reader: &ClipReader) -> Result<Option<Value>, Failure> {
-    let used = used_poses(labels);
+    let used = used_given(labels);
     let Some(given) = &reader.clip().trajectory else { return Ok(None) };
     let Some(estimate) = labels.trajectory()? else { return Ok(None) };
     let association = Association::Time(Duration::from_secs_f64(DEFAULT_TOLERANCE_S));
@@ -113,9 +168,4 @@ pub(super) fn against_clip(labels: &Labels, reader: &ClipReader) -> Result<Optio
         measured["independent"] = Value::Bool(!used);
     }
     Ok(measured)
-}
-
-/// Whether given poses were priors of the labels' trajectory, which then lives in their world.
-fn used_poses(labels: &Labels) -> bool {
-    labels.manifest().provenance.config["use_poses"].as_bool().unwrap_or(false)
 }

@@ -1,0 +1,63 @@
+//! `omma eval lanes`: one file per official format in `lanes/`.
+
+mod culane;
+mod map_lines;
+mod openlane;
+mod tusimple;
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+use serde_json::Value;
+
+use super::runs::Evaluated;
+use crate::failure::Failure;
+use crate::output;
+
+#[derive(Debug, Args)]
+pub(super) struct LaneArguments {
+    /// Predicted lanes
+    #[arg(long, visible_alias = "labels", value_name = "FILE|DIR")]
+    predictions: PathBuf,
+    /// True lanes
+    #[arg(long, value_name = "FILE|DIR")]
+    truth: PathBuf,
+    /// What both are
+    #[arg(long)]
+    format: LaneFormat,
+    /// CULane: images to evaluate, a path per line; all of the truth without it
+    #[arg(long, value_name = "LIST.txt")]
+    list: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum LaneFormat {
+    /// Labels directories: centrelines as OpenLane-V2 measures them
+    Labels,
+    /// OpenLane-V2 1.1, JSON that `bench/metrics/openlane_to_json.py` makes of the pickle
+    Openlane,
+    /// MapTR's JSON: chamfer mAP
+    Maptr,
+    /// TuSimple's JSON lines
+    Tusimple,
+    /// CULane's folders of `.lines.txt`
+    Culane,
+}
+
+pub(super) fn run(arguments: &LaneArguments) -> Result<Evaluated, Failure> {
+    let (truth, predictions) = (&arguments.truth, &arguments.predictions);
+    match arguments.format {
+        LaneFormat::Labels => openlane::labels(truth, predictions),
+        LaneFormat::Openlane => openlane::files(truth, predictions),
+        LaneFormat::Maptr => map_lines::run(truth, predictions),
+        LaneFormat::Tusimple => tusimple::run(truth, predictions),
+        LaneFormat::Culane => culane::run(truth, predictions, arguments.list.as_deref()),
+    }
+}
+
+fn describe(result: &Value, names: &[&str]) -> String {
+    let row = |name: &&str| {
+        result[*name].as_f64().map(|value| vec![(*name).to_owned(), format!("{value:.5}")])
+    };
+    output::table(&["lanes", "value"], names.iter().filter_map(row))
+}
