@@ -1,5 +1,6 @@
 //! Darkness below vehicles and people: less sky reaches the ground there than a shadow ray to the sun tells.
 
+use super::vector::floor;
 use crate::site::Site;
 
 /// Side of a cell, metres.
@@ -73,8 +74,8 @@ impl Contacts {
     /// Share of the sky that boxes leave to a point on the ground.
     #[inline]
     pub(crate) fn open_sky(&self, p_in_world: [f32; 3]) -> f32 {
-        let column = (p_in_world[0] / CELL_M).floor() as i32 - self.low[0];
-        let row = (p_in_world[1] / CELL_M).floor() as i32 - self.low[1];
+        let column = floor(p_in_world[0] / CELL_M) - self.low[0];
+        let row = floor(p_in_world[1] / CELL_M) - self.low[1];
         if column < 0 || row < 0 || column >= self.size[0] || row >= self.size[1] {
             return 1.0;
         }

@@ -1,7 +1,7 @@
 //! Lamps of one moment, in a grid on the ground so that a point asks only those that reach it.
 
 use super::Lamp;
-use super::vector::{dot, scale, sub};
+use super::vector::{dot, floor, scale, sub};
 
 /// Side of a cell, metres.
 const CELL_M: f32 = 12.0;
@@ -99,8 +99,8 @@ impl Lamps {
     /// Calls `f` for each lamp that reaches a point.
     #[inline]
     pub(crate) fn at(&self, p_in_world: [f32; 3], mut f: impl FnMut(Beam)) {
-        let column = (p_in_world[0] / CELL_M).floor() as i32 - self.low[0];
-        let row = (p_in_world[1] / CELL_M).floor() as i32 - self.low[1];
+        let column = floor(p_in_world[0] / CELL_M) - self.low[0];
+        let row = floor(p_in_world[1] / CELL_M) - self.low[1];
         if column < 0 || row < 0 || column >= self.size[0] || row >= self.size[1] {
             return;
         }

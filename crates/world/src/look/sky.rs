@@ -210,9 +210,10 @@ impl Sky {
             direction[1] * stretch + self.cloud_offset[1],
         ];
         let level = self.clouds.level(0.0002 * stretch * stretch);
-        let sample = self.clouds.sample(place, level);
+        let sample = self.clouds.sample(self.clouds.place(place), level);
         // The same heaps, small, fray the edges.
-        let fray = self.clouds.tap(place.map(|x| 7.3 * x), level + 2.9).mark - 0.42;
+        let fray =
+            self.clouds.tap(self.clouds.place(place.map(|x| 7.3 * x)), level + 2.9).mark - 0.42;
         let thickness = sample.mark + 0.22 * fray;
         let threshold = 0.72 - 0.68 * self.cloud;
         let density = smoothstep(threshold, threshold + 0.20, thickness);

@@ -1,7 +1,7 @@
 //! What a texture says about one point of a surface.
 
 use super::shader::SurfaceHit;
-use super::texture::{BAY_M, BAYS, Lay, PRINTS, STYLES, Sample, grain, lay};
+use super::texture::{BAY_M, LOG2_BAYS, Lay, PRINTS, Place, STYLES, Sample, Taps, grain, lay};
 use super::vector::{add, dot, lerp, mul, normalise, scale, smoothstep, sub};
 use super::{Material, Texture};
 
@@ -27,7 +27,9 @@ pub(crate) struct Surface {
 
 /// Slant beyond which several samples are taken along the ray, and how many at most.
 const SLANT: f32 = 1.7;
-const MOST_TAPS: f32 = 4.0;
+const MOST_TAPS: usize = 4;
+/// Shares of a level that are added for each tap, so that two taps or four blend two levels.
+const TURNS: [f32; MOST_TAPS] = [0.0, 0.5, 0.25, 0.75];
 
 impl Prepared {
     pub(crate) fn new(material: &Material) -> Self {
@@ -62,7 +64,8 @@ impl Prepared {
         let facade = material.texture == Texture::Facade;
         if facade && chart.axis == 2 {
             // Flat roofs: gravel and felt.
-            let coarse = lay.coarse.tap(chart.p_m, lay.coarse.level(chart.mean_m) + 0.5);
+            let coarse =
+                lay.coarse.tap(lay.coarse.place(chart.p_m), lay.coarse.level(chart.mean_m) + 0.5);
             let albedo = mul([0.17, 0.165, 0.16], coarse.times);
             return Surface { albedo, gloss: 0.0, mark: coarse.mark, ..plain };
         }
@@ -72,10 +75,10 @@ impl Prepared {
             p_m[1] += (hash >> 16) as f32 * (97.0 / 65536.0);
         }
         let (fine, pane) = chart.fine(lay, p_m, facade.then_some(hash));
-        let coarse = lay.coarse.tap(p_m, lay.coarse.level(chart.mean_m) + 0.5);
+        let coarse = lay.coarse.tap(lay.coarse.place(p_m), lay.coarse.level(chart.mean_m) + 0.5);
         let mut bright = 1.0 + lay.spread * ((hash >> 4 & 0xff) as f32 / 127.5 - 1.0);
         if chart.across_m < 0.7 * lay.fine.metres / 512.0 {
-            bright *= grain().tap(p_m, grain().level(chart.across_m)).times[1];
+            bright *= grain().tap(grain().place(p_m), grain().level(chart.across_m)).times[1];
         }
         let stuff = add(mul(fine.times, material.colour), fine.own);
         let albedo = scale(mul(stuff, coarse.times), bright);
@@ -141,61 +144,54 @@ impl Chart {
 
     /// Samples along the footprint. Facades come with the bay's hash.
     fn fine(&self, lay: &Lay, p_m: [f32; 2], facade: Option<u32>) -> (Sample, u32) {
-        let at = |p_m: [f32; 2], level: f32| match facade {
-            Some(hash) => {
-                let (p_m, pane) = bay(p_m, self.axis, hash, self.mean_m);
-                (lay.fine.tap(p_m, level), pane)
-            }
-            None => (lay.fine.tap(p_m, level), 0),
+        let placed = |place: Place| match facade {
+            Some(hash) => bay(place, self.axis, hash, self.mean_m),
+            None => (place, 0),
         };
+        let place = lay.fine.place(p_m);
         let level = lay.fine.level(self.mean_m);
         if self.slant < SLANT || level > 6.0 {
-            return match facade {
-                Some(hash) => {
-                    let (p_m, pane) = bay(p_m, self.axis, hash, self.mean_m);
-                    (lay.fine.sample(p_m, level), pane)
-                }
-                None => (lay.fine.sample(p_m, level), 0),
-            };
+            let (place, pane) = placed(place);
+            return (lay.fine.sample(place, level), pane);
         }
-        let taps = if self.slant < 2.0 * SLANT { 2.0 } else { MOST_TAPS };
-        let level = lay.fine.level((self.across_m * self.slant / taps).max(self.across_m));
+        let taps = if self.slant < 2.0 * SLANT { 2 } else { MOST_TAPS };
+        let each = 1.0 / taps as f32;
+        let level = lay.fine.level(self.across_m * (self.slant * each).max(1.0));
         // The footprint's long axis on the chart, metres.
         let flat = (self.ray[0] * self.ray[0] + self.ray[1] * self.ray[1]).sqrt().max(1e-6);
-        let reach = self.across_m * self.slant.min(12.0) / flat;
-        // The taps take turns on the next level, as many as the fraction says.
-        let tap = |share: f32, turn: f32| {
-            at(
-                [p_m[0] + self.ray[0] * reach * share, p_m[1] + self.ray[1] * reach * share],
-                level + turn,
-            )
-        };
-        if taps == 2.0 {
-            let ((a, pane), (b, _)) = (tap(-0.25, 0.25), tap(0.25, 0.75));
-            return (a.halfway(&b), pane);
+        let reach = self.across_m * self.slant.min(12.0) / flat * each;
+        // Half a step, since the middle lies between two taps.
+        let half = lay.fine.place(self.ray.map(|along| 0.5 * along * reach));
+        let mut sum = Taps::default();
+        let mut pane = 0;
+        for tap in 0..taps {
+            let (at, id) = placed(place.moved(half, 2 * tap as i64 + 1 - taps as i64));
+            pane = if tap == taps / 2 { id } else { pane };
+            // The taps take turns on the next level, as many as the fraction says.
+            sum.add(lay.fine, at, level + TURNS[tap] + 0.5 * each);
         }
-        let ((a, _), (b, pane)) = (tap(-0.375, 0.125), tap(-0.125, 0.625));
-        let ((c, _), (d, _)) = (tap(0.125, 0.375), tap(0.375, 0.875));
-        (a.halfway(&d).halfway(&b.halfway(&c)), pane)
+        (sum.mean(lay.fine, taps), pane)
     }
 }
 
 /// Which bay of the atlas stands at a place of a front, so that neighbours differ.
 #[inline]
-fn bay(p_m: [f32; 2], axis: usize, hash: u32, footprint_m: f32) -> ([f32; 2], u32) {
+fn bay(place: Place, axis: usize, hash: u32, footprint_m: f32) -> (Place, u32) {
     if footprint_m > 0.4 * BAY_M {
-        return (p_m, 0);
+        return (place, 0);
     }
-    let (column, storey) = ((p_m[0] / BAY_M).floor(), (p_m[1] / BAY_M).floor().max(0.0));
-    let mut h = hash ^ (column as i32 as u32).wrapping_mul(0x9e37_79b1);
+    const SHIFT: u32 = 32 - LOG2_BAYS;
+    const WITHIN: i64 = (1 << SHIFT) - 1;
+    let (column, storey) = (place.0[0] >> SHIFT, (place.0[1] >> SHIFT).max(0));
+    let mut h = hash ^ (column as u32).wrapping_mul(0x9e37_79b1);
     h ^= (storey as u32 * 2 + axis as u32).wrapping_mul(0x85eb_ca77);
     h = (h ^ (h >> 15)).wrapping_mul(0x2c1b_3c6d);
     h ^= h >> 13;
-    let to_column = (h % BAYS) as f32;
-    let to_storey = if storey == 0.0 { 0.0 } else { (1 + (h >> 4) % (BAYS - 1)) as f32 };
-    let moved =
-        [p_m[0] + (to_column - column) * BAY_M, p_m[1].max(0.0) + (to_storey - storey) * BAY_M];
-    (moved, h | 1)
+    let to_column = i64::from(h & ((1 << LOG2_BAYS) - 1));
+    // The lowest row of the atlas holds ground floors.
+    let to_storey = if storey == 0 { 0 } else { 1 + i64::from((h >> 4) % ((1 << LOG2_BAYS) - 1)) };
+    let within = [place.0[0] & WITHIN, place.0[1].max(0) & WITHIN];
+    (Place([(to_column << SHIFT) | within[0], (to_storey << SHIFT) | within[1]]), h | 1)
 }
 
 /// What rain does to ground: it darkens, shines, and stands where it can.

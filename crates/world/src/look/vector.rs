@@ -37,6 +37,13 @@ pub(crate) fn normalise(a: [f32; 3]) -> [f32; 3] {
     scale(a, 1.0 / dot(a, a).sqrt().max(1e-20))
 }
 
+/// `f32::floor` without a call where the target has no instruction for it; for what fits an `i32`.
+#[inline]
+pub(crate) fn floor(x: f32) -> i32 {
+    let whole = x as i32;
+    whole - i32::from((whole as f32) > x)
+}
+
 /// 0 below `low`, 1 above `high`, smooth between.
 #[inline]
 pub(crate) fn smoothstep(low: f32, high: f32, x: f32) -> f32 {

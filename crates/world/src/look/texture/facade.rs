@@ -7,8 +7,9 @@ use super::walls::{brickwork, render};
 
 /// A bay's width and a storey's height, metres.
 pub(crate) const BAY_M: f32 = 3.0;
-/// Bays of the atlas in each direction.
-pub(crate) const BAYS: u32 = 4;
+/// Bays of the atlas in each direction, and the logarithm of their number to base 2.
+const BAYS: u32 = 1 << LOG2_BAYS;
+pub(crate) const LOG2_BAYS: u32 = 2;
 /// Kinds of front.
 pub(crate) const STYLES: u32 = 4;
 

@@ -10,9 +10,9 @@ mod things;
 mod tile;
 mod walls;
 
-pub(crate) use facade::{BAY_M, BAYS, STYLES};
+pub(crate) use facade::{BAY_M, LOG2_BAYS, STYLES};
 pub(crate) use things::PRINTS;
-pub(crate) use tile::{Sample, Tile};
+pub(crate) use tile::{Place, Sample, Taps, Tile};
 
 use std::sync::OnceLock;
 

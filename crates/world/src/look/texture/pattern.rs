@@ -1,5 +1,7 @@
 //! Periodic noise: a tile's left edge continues on its right.
 
+use crate::look::vector::floor;
+
 /// A well-mixed hash of a lattice point (the finaliser of MurmurHash3; Appleby 2011).
 #[inline]
 pub(super) fn hash(x: u32, y: u32, seed: u32) -> u32 {
@@ -13,13 +15,6 @@ pub(super) fn hash(x: u32, y: u32, seed: u32) -> u32 {
 #[inline]
 pub(super) fn unit(h: u32, which: u32) -> f32 {
     (hash(h, which, 0x51ed_270b) >> 8) as f32 / (1 << 24) as f32
-}
-
-/// `f32::floor` without a call where the target has no instruction for it.
-#[inline]
-fn floor(x: f32) -> i32 {
-    let whole = x as i32;
-    whole - i32::from((whole as f32) > x)
 }
 
 /// A lattice index at most one period outside.

@@ -61,21 +61,6 @@ pub(crate) struct Sample {
     pub(crate) mark: f32,
 }
 
-impl Sample {
-    /// The mean of two.
-    #[inline]
-    pub(crate) fn halfway(&self, other: &Self) -> Self {
-        let mean = |a: f32, b: f32| 0.5 * (a + b);
-        Self {
-            times: std::array::from_fn(|c| mean(self.times[c], other.times[c])),
-            own: std::array::from_fn(|c| mean(self.own[c], other.own[c])),
-            gloss: mean(self.gloss, other.gloss),
-            slope: std::array::from_fn(|i| mean(self.slope[i], other.slope[i])),
-            mark: mean(self.mark, other.mark),
-        }
-    }
-}
-
 /// Which half of the albedo keeps its hues; the other is stored as brightness. Both halves are kept apart,
 /// weighted with their share of the surface, since their sum does not filter.
 #[derive(Debug, Clone, Copy)]
@@ -100,6 +85,19 @@ pub(crate) struct Tile {
     hues: Hues,
     levels: Vec<Vec<Packed>>,
     log2_size: u32,
+}
+
+/// Coordinates on a tile in units of its side over 2^32: places wrap around by themselves, and texels of
+/// every level are their upper bits.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Place(pub(crate) [i64; 2]);
+
+impl Place {
+    /// Moved by a multiple of a step.
+    #[inline]
+    pub(crate) fn moved(self, step: Self, times: i64) -> Self {
+        Self([self.0[0] + times * step.0[0], self.0[1] + times * step.0[1]])
+    }
 }
 
 /// Channels in the accumulating form: linear.
@@ -155,9 +153,16 @@ impl Tile {
         fast_log2(texels.max(1.0)).min(self.log2_size as f32)
     }
 
-    /// Trilinear, at a place in metres.
+    /// Where a point or a step in metres is on the tile.
     #[inline]
-    pub(crate) fn sample(&self, p_m: [f32; 2], level: f32) -> Sample {
+    pub(crate) fn place(&self, p_m: [f32; 2]) -> Place {
+        let scale = 4_294_967_296.0 / self.metres;
+        Place([(p_m[0] * scale) as i64, (p_m[1] * scale) as i64])
+    }
+
+    /// Trilinear.
+    #[inline]
+    pub(crate) fn sample(&self, p_m: Place, level: f32) -> Sample {
         let index = (level as usize).min(self.levels.len() - 1);
         let blend = ((level - index as f32) * 256.0) as u64;
         let fine = self.bilinear(p_m, index);
@@ -174,7 +179,7 @@ impl Tile {
     /// Bilinear on the level below: for several samples of one footprint, each with its own share of a
     /// level added, or for what has no fine detail.
     #[inline]
-    pub(crate) fn tap(&self, p_m: [f32; 2], level: f32) -> Sample {
+    pub(crate) fn tap(&self, p_m: Place, level: f32) -> Sample {
         self.unpack(self.bilinear(p_m, (level as usize).min(self.levels.len() - 1)))
     }
 
@@ -200,16 +205,22 @@ impl Tile {
 
     /// Four texels blended with weights of 8 bits, in 16-bit lanes: even and odd channels.
     #[inline]
-    fn bilinear(&self, p_m: [f32; 2], index: usize) -> [u64; 2] {
-        let log2 = self.log2_size - index as u32;
-        let mask = (1u32 << log2) - 1;
-        let scale = (1u32 << log2) as f32 / self.metres;
-        let (x, fx) = split(p_m[0] * scale - 0.5);
-        let (y, fy) = split(p_m[1] * scale - 0.5);
+    fn bilinear(&self, p_m: Place, index: usize) -> [u64; 2] {
         let level = &self.levels[index][..];
-        let (left, right) = (x & mask, x.wrapping_add(1) & mask);
-        let (top, bottom) = ((y & mask) << log2, (y.wrapping_add(1) & mask) << log2);
-        let corners = [top | left, top | right, bottom | left, bottom | right];
+        let log2 = self.log2_size - index as u32;
+        if log2 == 0 {
+            return [(level[0] & LANES) << 8, ((level[0] >> 8) & LANES) << 8];
+        }
+        let shift = 32 - log2;
+        let split = |fixed: i64| {
+            let from_centre = (fixed as u32).wrapping_sub(1 << (shift - 1));
+            (from_centre >> shift, (from_centre >> (shift - 8)) & 255)
+        };
+        let ((x, fx), (y, fy)) = (split(p_m.0[0]), split(p_m.0[1]));
+        let mask = (1u32 << log2) - 1;
+        let right = (x + 1) & mask;
+        let (top, bottom) = (y << log2, ((y + 1) & mask) << log2);
+        let corners = [top | x, top | right, bottom | x, bottom | right];
         let both = (fx * fy) >> 8;
         let weights = [256 + both - fx - fy, fx - both, fy - both, both];
         let mut sum = [0u64; 2];
@@ -238,15 +249,32 @@ fn halves(texel: &Texel, hues: Hues) -> ([f32; 3], f32) {
     }
 }
 
+/// The sum of two or four bilinear samples, still packed.
+#[derive(Default)]
+pub(crate) struct Taps([u64; 2]);
+
+impl Taps {
+    /// Adds a sample on the level below.
+    #[inline]
+    pub(crate) fn add(&mut self, tile: &Tile, p_m: Place, level: f32) {
+        let lanes = tile.bilinear(p_m, (level as usize).min(tile.levels.len() - 1));
+        // A quarter each: four fit into 16 bits.
+        self.0[0] += (lanes[0] >> 2) & QUARTERS;
+        self.0[1] += (lanes[1] >> 2) & QUARTERS;
+    }
+
+    /// Of two or four.
+    #[inline]
+    pub(crate) fn mean(&self, tile: &Tile, taps: usize) -> Sample {
+        tile.unpack(if taps == 2 { self.0.map(|lanes| lanes << 1) } else { self.0 })
+    }
+}
+
+/// Four lanes of 16 bits that hold 14.
+const QUARTERS: u64 = 0x3fff_3fff_3fff_3fff;
+
 /// Four lanes of 16 bits that hold 8.
 const LANES: u64 = 0x00ff_00ff_00ff_00ff;
-
-/// Whole part, modulo 2^32, and fraction in 256ths.
-#[inline]
-fn split(x: f32) -> (u32, u32) {
-    let fixed = (x * 256.0) as i64;
-    ((fixed >> 8) as u32, (fixed & 255) as u32)
-}
 
 fn pack(channels: &Channels) -> Packed {
     let colour = |c: f32| (255.0 * (0.5 * c).clamp(0.0, 1.0).sqrt()).round() as u8;
@@ -310,7 +338,7 @@ mod tests {
     fn a_texel_comes_back_as_it_was_painted() {
         let tile = ramp();
         let place = (20.5 / 64.0) * 2.0;
-        let sample = tile.sample([place, 10.5 / 64.0 * 2.0], 0.0);
+        let sample = tile.sample(tile.place([place, 10.5 / 64.0 * 2.0]), 0.0);
         let expected = 0.2 + 0.5 * (std::f32::consts::TAU * 20.5f32 / 64.0).sin().abs();
         assert!((sample.own[0] - expected).abs() < 0.02, "{sample:?}");
         assert!((sample.own[1] - 1.0).abs() < 0.01 && sample.times == [0.0; 3]);
@@ -323,14 +351,17 @@ mod tests {
     fn tiles_repeat_and_levels_agree_on_the_mean() {
         let tile = ramp();
         for level in [0.0, 0.4, 2.7, 6.0] {
-            let (a, b) =
-                (tile.sample([0.37, 1.2], level), tile.sample([0.37 - 6.0, 1.2 + 4.0], level));
+            let (a, b) = (
+                tile.sample(tile.place([0.37, 1.2]), level),
+                tile.sample(tile.place([0.37 - 6.0, 1.2 + 4.0]), level),
+            );
             assert!((a.own[0] - b.own[0]).abs() < 0.02 && (a.mark - b.mark).abs() < 0.02);
         }
-        let mean: f32 =
-            (0..64).map(|i| tile.sample([(i as f32 + 0.5) / 32.0, 0.3], 0.0).own[0]).sum::<f32>()
-                / 64.0;
-        assert!((tile.sample([0.0, 0.0], 6.0).own[0] - mean).abs() < 0.02);
+        let mean: f32 = (0..64)
+            .map(|i| tile.sample(tile.place([(i as f32 + 0.5) / 32.0, 0.3]), 0.0).own[0])
+            .sum::<f32>()
+            / 64.0;
+        assert!((tile.sample(tile.place([0.0, 0.0]), 6.0).own[0] - mean).abs() < 0.02);
     }
 
     #[test]
@@ -341,7 +372,7 @@ mod tests {
                 if u < 0.5 { Texel::tinted(1.0) } else { Texel::own([0.12, 0.1, 0.08], 0.0) }
             });
             let albedo = |p_m, level| {
-                let sample = tile.sample(p_m, level);
+                let sample = tile.sample(tile.place(p_m), level);
                 0.3 * sample.times[1] + sample.own[1]
             };
             assert!((albedo([0.25, 0.2], 0.0) - 0.3).abs() < 0.01);
