@@ -61,4 +61,43 @@ pub enum Error {
         /// Highest value.
         high: f64,
     },
+    /// A scenario is no TOML, or has keys that do not exist.
+    #[error("scenario: {reason}; `omma generate --list` shows scenarios to start from")]
+    ScenarioText {
+        /// What the parser says, with line and column.
+        reason: String,
+    },
+    /// A value of a scenario is impossible.
+    #[error("scenario: `{key}` is {value}; choose it from {low} to {high}")]
+    ScenarioValue {
+        /// Which.
+        key: String,
+        /// What was given.
+        value: f64,
+        /// Lowest value.
+        low: f64,
+        /// Highest value.
+        high: f64,
+    },
+    /// No scenario of the library has this name.
+    #[error("scenario: there is none called `{name}`; choose one of {known}, or give a file")]
+    UnknownScenario {
+        /// What was asked for.
+        name: String,
+        /// What there is.
+        known: String,
+    },
+    /// An event does not fit on the roads that the seed gave.
+    #[error(
+        "scenario: no room for `{event}` with seed {seed}: {reason}; give another seed, a longer \
+         `place.length_m`, or fewer junctions"
+    )]
+    NoRoom {
+        /// Which event or part of the traffic.
+        event: &'static str,
+        /// The seed.
+        seed: u64,
+        /// What is missing.
+        reason: String,
+    },
 }

@@ -14,6 +14,7 @@ pub mod motion;
 mod noise;
 pub mod rig;
 pub mod roads;
+pub mod scenario;
 pub mod sensor;
 pub mod sensors;
 pub mod shape;
@@ -21,6 +22,7 @@ pub mod site;
 pub mod street;
 pub mod street_drive;
 pub mod trace;
+pub mod traffic;
 
 pub use drive::{Drive, DriveFrame, DriveOptions};
 pub use error::Error;

@@ -16,7 +16,14 @@ pub use animal::{Frame, Species, animal};
 pub use car::{CAR_STYLES, CarStyle, car};
 pub use cycle::{bicycle, motorcycle};
 pub use heavy::{box_lorry, bus, semitrailer, tractor};
+pub(crate) use model::class as class_of;
 pub use model::{Axles, Bone, Joint, Limb, Model, Piece, Signal};
 pub use object::{Item, object};
 pub use person::{Outfit, pedestrian};
 pub use skeleton::{Build, Saddle, Stride};
+
+/// A builder of a mesh that counts as a building.
+#[cfg(test)]
+pub(crate) fn testing_builder() -> build::Builder {
+    build::Builder::new(class_of("building"), crate::site::MaterialId(0))
+}
