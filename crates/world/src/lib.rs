@@ -21,6 +21,7 @@ pub mod shape;
 pub mod site;
 pub mod street;
 pub mod street_drive;
+pub mod surroundings;
 pub mod trace;
 pub mod traffic;
 
