@@ -20,7 +20,8 @@ pub struct FilmOptions<'a> {
     pub time_s: f64,
     /// What flow leads to; `None` for the last frame.
     pub next: Option<&'a Next<'a>>,
-    /// Where things meet, pixels average five rays.
+    /// Where things meet, pixels average five rays. What a ray within a pixel meets is coloured like
+    /// the neighbouring pixel that shows the same, or by itself where none does.
     pub antialias: bool,
 }
 
@@ -218,7 +219,13 @@ impl Filming<'_, '_> {
             [[0.125, 0.375], [-0.375, 0.125], [0.375, -0.125], [-0.125, -0.375]];
         let (eye, length) = (&self.eyes[line], self.table.length);
         let mut smoothed = Vec::with_capacity(edges.len());
-        for four in edges.chunks(RAYS / WITHIN.len()) {
+        // Pixels that lie far apart do not make a narrow packet.
+        const SPAN: usize = 12;
+        let mut rest = edges;
+        while let Some(&first) = rest.first() {
+            let near = rest.iter().take(RAYS / WITHIN.len()).take_while(|&&x| x < first + SPAN);
+            let (four, behind) = rest.split_at(near.count());
+            rest = behind;
             let mut rays = Rays { directions: [[0.0; RAYS]; 3], active: 0 };
             for (i, &along) in four.iter().enumerate() {
                 for (j, &within) in WITHIN.iter().enumerate() {
@@ -231,8 +238,22 @@ impl Filming<'_, '_> {
                 }
             }
             let pixel_rad = self.table.rays(line, four[0] / RAYS).1;
-            let looked = caster.look(eye, &rays);
-            let light = caster.light(&looked, pixel_rad, eye.time);
+            let mut looked = caster.look(eye, &rays);
+            let mut light = [[0.0; 3]; RAYS];
+            let mut unknown = 0u16;
+            for lane in (0..RAYS).filter(|lane| rays.active >> lane & 1 == 1) {
+                let along = four[lane / WITHIN.len()];
+                let known = self.known(pixels, (line, along), looked.met[lane].as_ref(), eye);
+                light[lane] = known.unwrap_or_default();
+                unknown |= u16::from(known.is_none()) << lane;
+            }
+            if unknown != 0 {
+                looked.active = unknown;
+                let fresh = caster.light(&looked, pixel_rad, eye.time);
+                for lane in (0..RAYS).filter(|lane| unknown >> lane & 1 == 1) {
+                    light[lane] = fresh[lane];
+                }
+            }
             for (i, &along) in four.iter().enumerate() {
                 let (mut sum, mut count) = (pixels[line * length + along].light, 1.0);
                 for lane in (i * WITHIN.len()..(i + 1) * WITHIN.len())
@@ -247,6 +268,42 @@ impl Filming<'_, '_> {
             }
         }
         smoothed
+    }
+
+    /// The light of the neighbour that shows the same surface as a ray within a pixel: of those of the
+    /// same part and material the one whose normal is most alike. `None` if there is none.
+    fn known(
+        &self,
+        pixels: &[Pixel],
+        (line, along): (usize, usize),
+        met: Option<&Met>,
+        eye: &Eye,
+    ) -> Option<[f32; 3]> {
+        let (part, material) =
+            met.map_or((NO_PART, u16::MAX), |met| (met.instance, met.triangle.material.0));
+        let normal =
+            met.map_or_else(Vector3::zeros, |met| eye.rotation.tr_mul(&met.normal_in_world));
+        let mut best: Option<(f64, [f32; 3])> = None;
+        // Itself first, then up, left, right, down: the first of equals is taken.
+        for (lines, alongs) in [(1, 1), (0, 1), (1, 0), (1, 2), (2, 1)] {
+            let (Some(line), Some(along)) =
+                ((line + lines).checked_sub(1), (along + alongs).checked_sub(1))
+            else {
+                continue;
+            };
+            if line >= self.table.lines || along >= self.table.length {
+                continue;
+            }
+            let pixel = &pixels[line * self.table.length + along];
+            if (pixel.part, pixel.material) != (part, material) {
+                continue;
+            }
+            let alike: f64 = (0..3).map(|i| normal[i] * f64::from(pixel.normal[i])).sum();
+            if best.is_none_or(|(known, _)| alike > known) {
+                best = Some((alike, pixel.light));
+            }
+        }
+        best.map(|(_, light)| light)
     }
 
     /// Direction at a place within a pixel, straight between neighbouring pixels' rays.

@@ -1,7 +1,7 @@
 //! Sixteen rays of a camera at a time: what they meet, and the light that comes back along them.
 
 use nalgebra::{Matrix3, Point3, Vector3};
-use ommatidia_kernels::raycast::{Beam, NOTHING, Pencil, RAYS, Workspace};
+use ommatidia_kernels::raycast::{Beam, NOTHING, Pencil, RAYS, Ray, Workspace};
 
 use super::moment::{Frame, Met, Moment};
 use super::table::Rays;
@@ -34,7 +34,8 @@ pub(super) struct Eye {
 pub(super) struct Looked {
     pub(super) directions: [Vector3<f64>; RAYS],
     pub(super) met: [Option<Met>; RAYS],
-    active: u16,
+    /// Those that light is wanted of.
+    pub(super) active: u16,
 }
 
 impl<'m, 's> Caster<'m, 's> {
@@ -90,7 +91,6 @@ impl<'m, 's> Caster<'m, 's> {
 
     /// Rays that spread too far for a packet: corners of fisheyes at small sizes.
     fn look_one_by_one(&mut self, eye: &Eye, looked: &mut Looked) {
-        use ommatidia_kernels::raycast::Ray;
         for lane in (0..RAYS).filter(|lane| looked.active >> lane & 1 == 1) {
             let direction = looked.directions[lane];
             let ray = Ray {
@@ -147,6 +147,7 @@ impl<'m, 's> Caster<'m, 's> {
             let faces = |met: &Met| met.normal_in_world.dot(&to_sun) > 0.0;
             facing |= u16::from(looked.met[lane].as_ref().is_some_and(faces)) << lane;
         }
+        facing &= looked.active;
         let (mut lit, mut rest) = (facing, facing);
         while rest != 0 {
             let group = neighbours(looked, rest);
@@ -170,12 +171,37 @@ impl<'m, 's> Caster<'m, 's> {
                 starts[axis][lane] = from[axis] as f32;
             }
         }
-        let direction = to_sun.map(|x| x as f32).into();
+        let direction: [f32; 3] = to_sun.map(|x| x as f32).into();
+        if group.count_ones() <= FEW {
+            return self.shadowed_alone(&starts, group, (&origin, direction), time);
+        }
         let beam = Beam::new(direction, origin.coords.into(), &starts, group, (SUN_REACH_M, time));
         let moment = self.moment;
         beam.map_or(0, |beam| moment.scene.blocked(moment.simd, &beam, &mut self.workspace))
     }
+
+    /// Lanes in shadow, each followed by itself. `starts`: from the origin.
+    fn shadowed_alone(
+        &mut self,
+        starts: &[[f32; RAYS]; 3],
+        group: u16,
+        (origin, direction): (&Point3<f64>, [f32; 3]),
+        time: f32,
+    ) -> u16 {
+        let mut shadowed = 0;
+        for lane in (0..RAYS).filter(|lane| group >> lane & 1 == 1) {
+            let origin_m = [0, 1, 2].map(|axis| origin[axis] + f64::from(starts[axis][lane]));
+            let ray = Ray { origin_m, direction, reach: SUN_REACH_M, time };
+            let moment = self.moment;
+            let blocked = moment.scene.blocked_one(moment.simd, &ray, &mut self.workspace);
+            shadowed |= u16::from(blocked) << lane;
+        }
+        shadowed
+    }
 }
+
+/// So many rays are faster one by one than as a beam.
+const FEW: u32 = 2;
 
 /// The first of the lanes and those about as far: they share a narrow beam.
 fn neighbours(looked: &Looked, lanes: u16) -> u16 {
@@ -184,7 +210,7 @@ fn neighbours(looked: &Looked, lanes: u16) -> u16 {
     let first = distance(lanes.trailing_zeros() as usize);
     let mut group = 0;
     for lane in (0..RAYS).filter(|lane| lanes >> lane & 1 == 1) {
-        group |= u16::from((distance(lane) - first).abs() <= 0.5 + 0.05 * first) << lane;
+        group |= u16::from((distance(lane) - first).abs() <= 0.05 + 0.02 * first) << lane;
     }
     // Whatever the numbers are, the first is its own neighbour.
     group | (lanes & lanes.wrapping_neg())

@@ -40,7 +40,9 @@ impl Seen {
     }
 
     fn mark(&mut self, index: usize) {
-        self.words[index / 64] |= 1 << (index % 64);
+        if let Some(word) = self.words.get_mut(index / 64) {
+            *word |= 1 << (index % 64);
+        }
     }
 
     /// The voxel at the end of a ray.
@@ -72,49 +74,48 @@ impl Seen {
         if enter >= leave {
             return;
         }
+        // What lies this close to the end is left to whoever marks the end.
+        let leave = leave - 1e-9;
         let start = a + d * enter;
-        let strides = [
-            self.grid.size[1] as isize * self.grid.size[2] as isize,
-            self.grid.size[2] as isize,
-            1,
-        ];
-        let (mut cell, mut step, mut next, mut by) =
-            ([0isize; 3], [0isize; 3], [f64::INFINITY; 3], [f64::INFINITY; 3]);
+        let rows = self.grid.size[2] as isize;
+        let strides = [self.grid.size[1] as isize * rows, rows, 1];
+        let (mut step, mut next, mut by) = ([0; 3], [f64::INFINITY; 3], [0.0; 3]);
+        let mut index = 0;
         for axis in 0..3 {
-            cell[axis] = (start[axis].floor() as isize).clamp(0, self.grid.size[axis] as isize - 1);
+            let last = self.grid.size[axis] as isize - 1;
+            let cell = (start[axis].floor() as isize).clamp(0, last);
+            index += cell * strides[axis];
             if d[axis] != 0.0 {
-                step[axis] = if d[axis] > 0.0 { 1 } else { -1 };
-                let border = cell[axis] + isize::from(d[axis] > 0.0);
-                next[axis] = (border as f64 - a[axis]) / d[axis];
+                let up = d[axis] > 0.0;
+                step[axis] = if up { strides[axis] } else { -strides[axis] };
+                next[axis] = ((cell + isize::from(up)) as f64 - a[axis]) / d[axis];
                 by[axis] = 1.0 / d[axis].abs();
             }
         }
-        let mut index: isize = (0..3).map(|axis| cell[axis] * strides[axis]).sum();
+        let ([x_step, y_step, z_step], [x_by, y_by, z_by]) = (step, by);
+        let [mut x, mut y, mut z] = next;
+        // Without branches: which border comes next cannot be foretold.
         loop {
             self.mark(index as usize);
-            let axis = if next[0] < next[1] {
-                if next[0] < next[2] { 0 } else { 2 }
-            } else if next[1] < next[2] {
-                1
-            } else {
-                2
-            };
-            if next[axis] >= leave {
+            let nearest = x.min(y).min(z);
+            if nearest >= leave {
                 return;
             }
-            cell[axis] += step[axis];
-            if cell[axis] < 0 || cell[axis] >= self.grid.size[axis] as isize {
-                return;
-            }
-            index += step[axis] * strides[axis];
-            next[axis] += by[axis];
+            let (on_x, on_y, on_z) = (x <= nearest, y <= nearest, z <= nearest);
+            index += if on_x { x_step } else { 0 };
+            index += if on_y { y_step } else { 0 };
+            index += if on_z { z_step } else { 0 };
+            x += if on_x { x_by } else { 0.0 };
+            y += if on_y { y_by } else { 0.0 };
+            z += if on_z { z_by } else { 0.0 };
         }
     }
 }
 
-/// Rays farther apart than this at the grid's far side are all followed, voxels; of denser ones every
-/// second in both directions. What they end in is marked for every one.
-const DENSE: f64 = 1.5;
+/// So far apart, in voxels, the rays that are followed may be at the grid's farthest corner: where a
+/// camera's are denser, only every n-th is followed in both directions. What they end in is marked for
+/// every one.
+const APART: f64 = 2.5;
 
 /// Voxels that the rays of cameras and lidars crossed or ended in, in the vehicle's frame.
 pub fn seen(
@@ -172,7 +173,7 @@ fn see_line(
         (ego_from_camera.rotation_matrix(), Point3::from(ego_from_camera.translation));
     let width = table.camera.width as usize;
     let pixel_rad = f64::from(table.rays(line, table.packets() / 2).1);
-    let stride = if pixel_rad * far_m < DENSE * seen.grid.voxel_m { 2 } else { 1 };
+    let stride = (APART * seen.grid.voxel_m / (pixel_rad * far_m)).clamp(1.0, 8.0) as usize;
     for along in 0..table.length {
         let Some(ray) = table.ray(line, along) else { continue };
         let index = if table.by_columns { along * width + line } else { line * width + along };

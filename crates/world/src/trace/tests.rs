@@ -268,7 +268,7 @@ fn occupancy(frame: &DriveFrame) -> &Occupancy {
 }
 
 #[test]
-fn what_is_seen_lies_in_occupied_voxels_and_rays_cross_none_before() {
+fn what_is_seen_lies_in_occupied_voxels() {
     let drive = drive(pair());
     let frame = drive.frame(1);
     let occupancy = occupancy(&frame);
