@@ -1,4 +1,5 @@
-//! Measures ray casting on a street with more than a million triangles: `rays <folder> [frames]`.
+//! Measures ray casting on a street with more than a million triangles: `rays <folder> [frames]`; with
+//! 0 frames the kernel alone.
 //!
 //! Prints rays a second of a core for pictures with all truth and for whole frames of `surround8`,
 //! writes the pictures as PPM, and writes triangles, rays and our distances for `bench/raycast`. Set
@@ -36,6 +37,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     std::fs::create_dir_all(folder)?;
     let site = street()?;
     coherent_rays(&site, folder)?;
+    if frames == 0 {
+        return Ok(());
+    }
     let rig = rig::preset("surround8", Some([704, 396]))?;
     let cameras = rig.cameras.len();
     let clock = Clock::start();
@@ -356,6 +360,6 @@ fn coherent_rays(site: &Site, folder: &Path) -> Result<(), Box<dyn Error>> {
 
 fn write_ppm(path: &Path, image: &RgbImage) -> std::io::Result<()> {
     let mut file = std::fs::File::create(path)?;
-    write!(file, "P6 {} {} 255\n", image.width, image.height)?;
+    writeln!(file, "P6 {} {} 255", image.width, image.height)?;
     file.write_all(&image.data)
 }

@@ -113,9 +113,16 @@ impl Seen {
 }
 
 /// So far apart, in voxels, the rays that are followed may be at the grid's farthest corner: where a
-/// camera's are denser, only every n-th is followed in both directions. What they end in is marked for
-/// every one.
+/// camera's are denser, only every second, fourth or eighth is followed in both directions. What they
+/// end in is marked for every one.
 const APART: f64 = 2.5;
+
+/// Near the camera rays crowd: each one is followed from where the coarser ones among them (every
+/// second, up to every eighth) are this far apart, in voxels.
+const CROWDED: f64 = 0.75;
+
+/// The coarsest rays are every eighth.
+const COARSEST: u32 = 3;
 
 /// Voxels that the rays of cameras and lidars crossed or ended in, in the vehicle's frame.
 pub fn seen(
@@ -145,8 +152,11 @@ pub fn seen(
         })
         .reduce_with(Seen::or);
     let mut all = by_cameras.unwrap_or_else(|| Seen::nothing(grid));
-    for [from, to] in sweeps.iter().flat_map(|sweep| &sweep.rays_in_ego) {
-        all.cross(from, to);
+    for (i, [from, to]) in sweeps.iter().flat_map(|sweep| &sweep.rays_in_ego).enumerate() {
+        // Neighbouring lasers share most of their way.
+        if i % 2 == 0 {
+            all.cross(from, to);
+        }
         all.end(to);
     }
     all.into_bits()
@@ -173,7 +183,8 @@ fn see_line(
         (ego_from_camera.rotation_matrix(), Point3::from(ego_from_camera.translation));
     let width = table.camera.width as usize;
     let pixel_rad = f64::from(table.rays(line, table.packets() / 2).1);
-    let stride = (APART * seen.grid.voxel_m / (pixel_rad * far_m)).clamp(1.0, 8.0) as usize;
+    let widest = APART * seen.grid.voxel_m / (pixel_rad * far_m);
+    let finest = (widest.max(1.0).log2() as u32).min(COARSEST);
     for along in 0..table.length {
         let Some(ray) = table.ray(line, along) else { continue };
         let index = if table.by_columns { along * width + line } else { line * width + along };
@@ -188,9 +199,19 @@ fn see_line(
         if !is_sky {
             seen.end(&end);
         }
-        if line.is_multiple_of(stride) && along.is_multiple_of(stride) {
-            // Up to the surface: what lies behind it in the same voxel is the surface's own.
-            seen.cross(&origin, &(origin + direction * distance.min(2.0 * far_m)));
+        // Each ray is of the coarsest grid of rays that it belongs to.
+        let level = line.trailing_zeros().min(along.trailing_zeros()).min(COARSEST);
+        if level < finest {
+            continue;
+        }
+        let covered_m = if level == COARSEST {
+            0.0
+        } else {
+            CROWDED * seen.grid.voxel_m / (pixel_rad * f64::from(2 << level))
+        };
+        let end_m = distance.min(2.0 * far_m);
+        if end_m > covered_m {
+            seen.cross(&(origin + direction * covered_m), &(origin + direction * end_m));
         }
     }
 }
