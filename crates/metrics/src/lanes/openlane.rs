@@ -315,6 +315,38 @@ pub(super) mod tests {
         }
     }
 
+    /// The same frame with its lanes and elements in the opposite order.
+    fn reversed(frame: &LaneFrame) -> LaneFrame {
+        let mut turned = frame.clone();
+        turned.lanes.reverse();
+        turned.elements.reverse();
+        for table in [&mut turned.lane_lane, &mut turned.lane_element] {
+            table.reverse();
+            table.iter_mut().for_each(|row| row.reverse());
+        }
+        turned
+    }
+
+    #[test]
+    fn order_of_lanes_and_frames_does_not_matter() {
+        let mut random = Random::new(9);
+        let truth: Vec<LaneFrame> = (2..6).map(|lanes| frame(&mut random, lanes)).collect();
+        let mut predicted = truth.clone();
+        for lane in predicted.iter_mut().flat_map(|frame| &mut frame.lanes) {
+            let off = 3.0 * random.uniform();
+            lane.points_m.iter_mut().for_each(|p| p[1] += off);
+        }
+        let before = evaluate_openlane(&truth, &predicted).unwrap();
+        assert!(before.det_l > 0.1 && before.det_l < 0.9, "{before:?}");
+        let turn = |frames: &[LaneFrame]| frames.iter().rev().map(reversed).collect::<Vec<_>>();
+        let after = evaluate_openlane(&turn(&truth), &turn(&predicted)).unwrap();
+        for (a, b) in
+            [(before.det_l, after.det_l), (before.top_ll, after.top_ll), (before.ols, after.ols)]
+        {
+            assert!((a - b).abs() < 1e-9, "{before:?} {after:?}");
+        }
+    }
+
     #[test]
     fn nothing_anywhere_is_right_and_nothing_found_is_wrong() {
         let empty = vec![LaneFrame::default()];

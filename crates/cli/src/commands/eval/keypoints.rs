@@ -1,27 +1,30 @@
-//! `omma eval keypoints`: persons in images, in COCO's files.
+//! `omma eval keypoints`: persons in images, in COCO's files, or people in space, in labels.
 
 use std::collections::HashMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use ommatidia_metrics::keypoints::{
-    ImageShare, OksProtocol, OksReport, PredictedPerson, TruePerson, evaluate_oks,
+    ImageShare, JointErrors, JointsInSpace, OksProtocol, OksReport, PredictedPerson, TruePerson,
+    compare_people, evaluate_oks,
 };
 use ommatidia_metrics::statistics::{MetricRule, Record, Run, Share};
+use ommatidia_scene::{Keypoint, Object};
 use ommatidia_store::results::json;
 use serde::Deserialize;
 
-use super::runs::Evaluated;
+use super::runs::{Evaluated, frame_record};
+use super::{Truth, open_labels, open_truth};
 use crate::failure::Failure;
 use crate::output;
 
 #[derive(Debug, Args)]
 pub(super) struct KeypointArguments {
-    /// Predicted persons: COCO's list of results, JSON
-    #[arg(long, value_name = "RESULTS.json")]
+    /// Predicted persons: COCO's list of results, JSON, or a labels directory
+    #[arg(long, visible_alias = "labels", value_name = "RESULTS.json|DIR")]
     predictions: PathBuf,
-    /// Annotated persons: COCO's `person_keypoints_*.json`
-    #[arg(long, value_name = "ANNOTATIONS.json")]
+    /// Annotated persons: COCO's `person_keypoints_*.json`, or a labels directory
+    #[arg(long, value_name = "ANNOTATIONS.json|DIR")]
     truth: PathBuf,
 }
 
@@ -66,6 +69,9 @@ const RULES: &[(&str, MetricRule)] = &[
 ];
 
 pub(super) fn run(arguments: &KeypointArguments) -> Result<Evaluated, Failure> {
+    if arguments.predictions.is_dir() {
+        return in_space(&arguments.truth, &arguments.predictions);
+    }
     let truth: CocoTruth = json::read(&arguments.truth)?;
     let results: Vec<CocoResult> = json::read(&arguments.predictions)?;
     let images: Vec<u64> = truth.images.iter().map(|image| image.id).collect();
@@ -82,6 +88,67 @@ pub(super) fn run(arguments: &KeypointArguments) -> Result<Evaluated, Failure> {
     result["persons"] = persons.len().into();
     result["predictions"] = predicted.len().into();
     Ok(Evaluated { text: describe(&report), result, run })
+}
+
+/// People farther apart in the mean of their joints are not the same, metres.
+const SAME_PERSON_M: f64 = 1.0;
+
+const RULES_IN_SPACE: &[(&str, MetricRule)] = &[
+    ("mpjpe_m", MetricRule::ERROR),
+    ("pa_mpjpe_m", MetricRule::ERROR),
+    ("recall", MetricRule::SCORE),
+    ("precision", MetricRule::SCORE),
+];
+
+/// People of labels against people of labels.
+fn in_space(truth: &Path, predictions: &Path) -> Result<Evaluated, Failure> {
+    let labels = open_labels(predictions)?;
+    let Truth::Labels(truth) = open_truth(truth, &labels)? else {
+        return Err(Failure::input(
+            "a clip holds no people to compare with; give a labels directory as --truth",
+        ));
+    };
+    let mut run = Run::new("keypoints", RULES_IN_SPACE);
+    let mut all = Vec::new();
+    for &timestamp in labels.frames() {
+        let (Some(own), Some(true_objects)) =
+            (labels.objects(timestamp)?, truth.objects(timestamp)?)
+        else {
+            continue;
+        };
+        let found = compare_people(&people(&true_objects), &people(&own), SAME_PERSON_M)
+            .map_err(Failure::input)?;
+        let sum = |of: fn(&JointErrors) -> f64| found.found.iter().map(of).sum::<f64>();
+        let count = found.found.len() as f64;
+        let share = |sum| Share { sum, weight: count };
+        run.records.push(
+            frame_record(&labels.manifest().clip.id, timestamp)
+                .with("mpjpe_m", share(sum(|e| e.mpjpe_m)))
+                .with("pa_mpjpe_m", share(sum(|e| e.procrustes_m)))
+                .with("recall", Share { sum: count, weight: count + found.missed as f64 })
+                .with("precision", Share { sum: count, weight: count + found.false_people as f64 }),
+        );
+        all.extend(found.found);
+    }
+    if run.records.is_empty() {
+        return Err(Failure::input("no frame has objects on both sides"));
+    }
+    let mut result = serde_json::json!({ "people_found": all.len(), "frames": run.records.len() });
+    for (name, _) in RULES_IN_SPACE {
+        result[*name] = run.value(name).into();
+    }
+    let row = |(name, _): &(&str, MetricRule)| {
+        vec![(*name).to_owned(), run.value(name).map_or("-".to_owned(), |v| format!("{v:.4}"))]
+    };
+    let text = output::table(&["keypoints", "value"], RULES_IN_SPACE.iter().map(row));
+    Ok(Evaluated { result, text, run })
+}
+
+/// Joints of the objects that have any; those of no confidence are not known.
+fn people(objects: &[Object]) -> Vec<JointsInSpace> {
+    let joint = |k: &Keypoint| (k.confidence > 0.0).then(|| k.p_in_ego_m.map(f64::from));
+    let with = objects.iter().filter(|object| !object.keypoints.is_empty());
+    with.map(|object| object.keypoints.iter().map(joint).collect()).collect()
 }
 
 fn triples(flat: &[f64]) -> Vec<[f64; 3]> {

@@ -38,7 +38,8 @@ pub(super) fn run(input: Value) -> Result<Figures, String> {
         ("3_m", Delta::Metres(3.0)),
         ("120_deg", Delta::Degrees(120.0)),
     ] {
-        for (suffix, rpe_pairs) in [("", RelativePairs::Consecutive), ("_all", RelativePairs::All)] {
+        for (suffix, rpe_pairs) in [("", RelativePairs::Consecutive), ("_all", RelativePairs::All)]
+        {
             let protocol = TrajectoryProtocol { rpe_delta, rpe_pairs, ..protocol };
             let report =
                 evaluate(&truth, &estimate, &protocol).map_err(|cause| cause.to_string())?;
