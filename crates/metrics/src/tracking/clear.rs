@@ -55,10 +55,10 @@ pub struct ClearReport {
 
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub(super) struct ClearCounts {
-    tp: u64,
-    fn_: u64,
-    fp: u64,
-    idsw: u64,
+    pub(super) tp: u64,
+    pub(super) fn_: u64,
+    pub(super) fp: u64,
+    pub(super) idsw: u64,
     mt: u64,
     pt: u64,
     ml: u64,
@@ -77,7 +77,12 @@ struct Tracks {
     found: Vec<u64>,
 }
 
-pub(super) fn of_sequence(sequence: &DenseSequence<'_>, threshold: f64) -> ClearCounts {
+/// `on_match` hears of each match: frame, row and column.
+pub(super) fn of_sequence(
+    sequence: &DenseSequence<'_>,
+    threshold: f64,
+    mut on_match: impl FnMut(usize, usize, usize),
+) -> ClearCounts {
     let (truths, predictions) = (sequence.truths(), sequence.predictions());
     let tracks = sequence.truth_count.len();
     if predictions == 0 {
@@ -93,14 +98,15 @@ pub(super) fn of_sequence(sequence: &DenseSequence<'_>, threshold: f64) -> Clear
         matched: vec![0; tracks],
         found: vec![0; tracks],
     };
-    for frame in &sequence.frames {
+    for (index, frame) in sequence.frames.iter().enumerate() {
         if frame.truth.is_empty() || frame.predicted.is_empty() {
             // The frame before stays the one before: TrackEval skips such frames altogether.
             counts.fp += frame.predicted.len() as u64;
             counts.fn_ += frame.truth.len() as u64;
             continue;
         }
-        step(frame, threshold, &mut state, &mut counts);
+        let matched = step(frame, threshold, &mut state, &mut counts);
+        matched.into_iter().for_each(|(row, column)| on_match(index, row, column));
     }
     for (&matched, &count) in state.matched.iter().zip(&sequence.truth_count) {
         let share = matched as f64 / count as f64;
@@ -112,7 +118,12 @@ pub(super) fn of_sequence(sequence: &DenseSequence<'_>, threshold: f64) -> Clear
     counts
 }
 
-fn step(frame: &Dense<'_>, threshold: f64, state: &mut Tracks, counts: &mut ClearCounts) {
+fn step(
+    frame: &Dense<'_>,
+    threshold: f64,
+    state: &mut Tracks,
+    counts: &mut ClearCounts,
+) -> Vec<(usize, usize)> {
     let matched = match_frame(frame, threshold, &state.before);
     let mut now = vec![None; state.before.len()];
     for &(row, column) in &matched {
@@ -129,6 +140,7 @@ fn step(frame: &Dense<'_>, threshold: f64, state: &mut Tracks, counts: &mut Clea
     counts.tp += matched.len() as u64;
     counts.fn_ += (frame.truth.len() - matched.len()) as u64;
     counts.fp += (frame.predicted.len() - matched.len()) as u64;
+    matched
 }
 
 /// Keeps the pairs of the frame before where they are still similar, then maximises similarity.

@@ -4,7 +4,9 @@ mod clear;
 mod frames;
 mod hota;
 mod identity;
+pub mod mot_challenge;
 pub mod nuscenes;
+pub mod samota;
 pub mod similarity;
 #[cfg(test)]
 mod tests;
@@ -20,7 +22,7 @@ pub use identity::IdentityReport;
 use crate::{Error, Protocol};
 use frames::DenseSequence;
 
-/// Settings of HOTA, CLEAR MOT and IDF1; [`Protocol::named`] has `mot_challenge`.
+/// Settings of HOTA, CLEAR MOT and IDF1; [`Protocol::named`] has `mot_challenge` and `mot20`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TrackingProtocol {
@@ -28,19 +30,30 @@ pub struct TrackingProtocol {
     pub clear_threshold: f64,
     /// Least similarity of a match of identities.
     pub identity_threshold: f64,
+    /// MOTChallenge's number of the class that counts.
+    pub counted_class: u32,
+    /// Classes whose predictions are neither right nor wrong.
+    pub distractor_classes: Vec<u32>,
+    /// Centres this far apart are not similar at all, metres; where boxes are compared by centre.
+    pub zero_distance_m: f64,
 }
 
 impl Protocol for TrackingProtocol {
     const KIND: &'static str = "tracking";
-    const NAMED: &'static [(&'static str, &'static str)] =
-        &[("mot_challenge", include_str!("../../protocols/mot_challenge.toml"))];
+    const NAMED: &'static [(&'static str, &'static str)] = &[
+        ("mot_challenge", include_str!("../../protocols/mot_challenge.toml")),
+        ("mot20", include_str!("../../protocols/mot20.toml")),
+    ];
 
     fn check(&self) -> Result<(), String> {
         let valid = |x: f64| x > 0.0 && x <= 1.0;
-        if valid(self.clear_threshold) && valid(self.identity_threshold) {
-            return Ok(());
+        if !(valid(self.clear_threshold) && valid(self.identity_threshold)) {
+            return Err("thresholds must be above 0 and at most 1".to_owned());
         }
-        Err("thresholds must be above 0 and at most 1".to_owned())
+        if !(self.zero_distance_m.is_finite() && self.zero_distance_m > 0.0) {
+            return Err("zero_distance_m must be positive".to_owned());
+        }
+        Ok(())
     }
 }
 
@@ -82,7 +95,7 @@ pub fn evaluate(
         .par_iter()
         .map(|sequence| {
             let dense = DenseSequence::new(sequence)?;
-            let clear = clear::of_sequence(&dense, protocol.clear_threshold);
+            let clear = clear::of_sequence(&dense, protocol.clear_threshold, |_, _, _| ());
             let identity = identity::of_sequence(&dense, protocol.identity_threshold);
             Ok((hota::of_sequence(&dense), clear, identity))
         })

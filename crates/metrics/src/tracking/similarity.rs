@@ -26,6 +26,12 @@ fn overlap(a: &ImageBox, b: &ImageBox) -> (f64, f64, f64) {
     (width * height, area(a), area(b))
 }
 
+/// 1 where two centres are the same, falling to 0 at `zero_distance_m`; `_calculate_euclidean_similarity` of TrackEval.
+pub fn by_center<const N: usize>(a: &[f64; N], b: &[f64; N], zero_distance_m: f64) -> f64 {
+    let squared: f64 = a.iter().zip(b).map(|(a, b)| (a - b) * (a - b)).sum();
+    (1.0 - squared.sqrt() / zero_distance_m).max(0.0)
+}
+
 /// Similarity of each pair, row-major, a row for each of `truth`.
 pub fn table<T>(truth: &[T], predicted: &[T], similarity: impl Fn(&T, &T) -> f64) -> Vec<f64> {
     truth

@@ -3,6 +3,11 @@
 //! Plain rows come out; who evaluates them decides what they mean.
 
 pub mod culane;
+mod cursor;
 pub mod json;
+pub mod kitti;
+pub mod mot;
+pub mod nuscenes_submission;
+pub mod nuscenes_truth;
 pub mod ply;
 pub mod safetensors;

@@ -2,14 +2,17 @@
 
 mod calibration;
 mod depth;
+mod detection;
 mod files;
 mod keypoints;
 mod lanes;
 mod occupancy;
 mod poses;
+mod protocol;
 mod reconstruction;
 mod runs;
 mod surface;
+mod tracking;
 mod trajectory;
 
 use std::path::{Path, PathBuf};
@@ -52,6 +55,10 @@ enum Kind {
     Reconstruction(reconstruction::ReconstructionArguments),
     /// Rigs against a true rig, or confidences against outcomes
     Calibration(calibration::CalibrationArguments),
+    /// Boxes: nuScenes' mAP, errors and NDS
+    Detection(detection::DetectionArguments),
+    /// Tracks: HOTA, CLEAR MOT, identities, nuScenes' AMOTA
+    Tracking(tracking::TrackingArguments),
 }
 
 /// What is compared with what.
@@ -71,6 +78,8 @@ pub(crate) fn run(arguments: &EvalArguments, common: &Common) -> Result<ExitCode
         Kind::Depth(compared) => depth::run(compared)?,
         Kind::Occupancy(compared) => occupancy::run(compared)?,
         Kind::Surface(compared) => surface::run(compared)?,
+        Kind::Detection(arguments) => detection::run(arguments)?,
+        Kind::Tracking(arguments) => tracking::run(arguments)?,
         Kind::Keypoints(arguments) => keypoints::run(arguments)?,
         Kind::Lanes(arguments) => lanes::run(arguments)?,
         Kind::Reconstruction(arguments) => reconstruction::run(arguments)?,
@@ -108,6 +117,18 @@ fn open_truth(path: &Path, labels: &Labels) -> Result<Truth, Failure> {
     let wanted = &labels.manifest().clip.id;
     if found == wanted {
         return Ok(truth);
+    }
+    Err(Failure::input(format!(
+        "{}: is of the drive {found}, the labels are of {wanted}; compare labels with truth of their own drive",
+        path.display()
+    )))
+}
+
+/// Labels are compared with labels of the same drive only.
+fn same_drive(path: &Path, truth: &Labels, labels: &Labels) -> Result<(), Failure> {
+    let (found, wanted) = (&truth.manifest().clip.id, &labels.manifest().clip.id);
+    if found == wanted {
+        return Ok(());
     }
     Err(Failure::input(format!(
         "{}: is of the drive {found}, the labels are of {wanted}; compare labels with truth of their own drive",

@@ -3,17 +3,21 @@
 //! The example `parity` and the test of the same name run them. JSON has no NaN or infinity: both sides write
 //! `"nan"`, `"inf"` and `"-inf"`.
 
+mod argoverse2;
 mod calibration;
 mod image_lanes;
 mod keypoints;
+mod kitti_object;
 mod map_lines;
 mod nuscenes_detection;
 mod nuscenes_tracking;
 mod openlane;
 mod reconstruction;
+mod samota;
 mod statistics;
 mod tracking;
 mod trajectory;
+mod waymo_detection;
 
 use std::collections::BTreeMap;
 
@@ -28,8 +32,11 @@ type Family = fn(Value) -> Result<Figures, String>;
 
 /// Families by name, which is also that of `bench/metrics/families/NAME.py` and `tests/parity/NAME.json`.
 pub(crate) const FAMILIES: &[(&str, Family)] = &[
+    ("argoverse2", argoverse2::run),
+    ("kitti_object", kitti_object::run),
     ("nuscenes_detection", nuscenes_detection::run),
     ("nuscenes_tracking", nuscenes_tracking::run),
+    ("samota", samota::run),
     ("tracking", tracking::run),
     ("calibration", calibration::run),
     ("image_lanes", image_lanes::run),
@@ -39,6 +46,7 @@ pub(crate) const FAMILIES: &[(&str, Family)] = &[
     ("reconstruction", reconstruction::run),
     ("statistics", statistics::run),
     ("trajectory", trajectory::run),
+    ("waymo_detection", waymo_detection::run),
 ];
 
 /// The figures of a family on an input.

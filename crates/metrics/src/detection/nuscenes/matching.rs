@@ -3,7 +3,7 @@
 use std::f64::consts::PI;
 
 use super::filter::{Filter, Uncounted};
-use super::{DetectionBox, DetectionProtocol, SamplePredictions, SampleTruth};
+use super::{DetectionBox, DetectionProtocol, SampleCounts, SamplePredictions, SampleTruth};
 use crate::Error;
 
 /// A counted prediction and what it matched.
@@ -56,6 +56,18 @@ pub(super) struct SampleMatches {
     pub(super) classes: Vec<ClassMatches>,
     pub(super) truth: Uncounted,
     pub(super) predicted: Uncounted,
+}
+
+impl SampleMatches {
+    pub(super) fn counts(&self) -> SampleCounts {
+        let sum =
+            |of: fn(&ClassMatches) -> usize| self.classes.iter().map(of).sum::<usize>() as u64;
+        SampleCounts {
+            truths: sum(|class| class.truths as usize),
+            predictions: sum(|class| class.predictions.len()),
+            matched: sum(|class| class.errors.len()),
+        }
+    }
 }
 
 /// `ordinal`: position of the sample among the predicted ones.

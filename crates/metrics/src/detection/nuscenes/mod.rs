@@ -19,7 +19,7 @@ pub use boxes::{DetectionBox, OrientedBox, SamplePredictions, SampleTruth, yaw_o
 pub use curve::Curve;
 pub use filter::Uncounted;
 pub use protocol::{DetectionClass, DetectionProtocol, TruePositiveError};
-pub use report::{ClassReport, DetectionReport};
+pub use report::{ClassReport, DetectionReport, SampleCounts};
 
 use crate::Error;
 use matching::{ClassMatches, SampleMatches, match_sample};
@@ -48,6 +48,7 @@ pub fn evaluate(
             match_sample(ordinal, truth, predicted, protocol)
         })
         .collect::<Result<_, _>>()?;
+    let per_sample = matches.iter().map(SampleMatches::counts).collect();
     let (mut truth_out, mut predicted_out) = (Uncounted::default(), Uncounted::default());
     let mut classes = vec![ClassMatches::default(); protocol.classes.len()];
     for sample in matches {
@@ -59,7 +60,8 @@ pub fn evaluate(
     }
     let curves: Vec<ClassCurves> =
         classes.into_par_iter().map(|class| curves_of(class, protocol)).collect();
-    Ok(summarise(&curves, truth_out, predicted_out, protocol))
+    let report = summarise(&curves, truth_out, predicted_out, protocol);
+    Ok(DetectionReport { per_sample, ..report })
 }
 
 fn curves_of(mut class: ClassMatches, protocol: &DetectionProtocol) -> ClassCurves {

@@ -32,6 +32,20 @@ pub struct DetectionReport {
     pub truth: Uncounted,
     /// Predictions that did not count.
     pub predictions: Uncounted,
+    /// What each sample has in it, in the order of the predictions; for comparing runs.
+    #[serde(skip)]
+    pub per_sample: Vec<SampleCounts>,
+}
+
+/// Boxes of one sample that count, of all classes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct SampleCounts {
+    /// True boxes.
+    pub truths: u64,
+    /// Predictions.
+    pub predictions: u64,
+    /// Predictions that matched at the distance for errors.
+    pub matched: u64,
 }
 
 /// The figures of one class.
@@ -126,5 +140,6 @@ pub(super) fn summarise(
         per_class: names.zip(reports).collect(),
         truth,
         predictions,
+        per_sample: Vec::new(),
     }
 }

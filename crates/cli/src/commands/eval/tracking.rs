@@ -1,0 +1,408 @@
+//! `omma eval tracking`.
+
+use std::collections::{BTreeMap, HashSet};
+use std::path::{Path, PathBuf};
+
+use clap::{Args, ValueEnum};
+use ommatidia_metrics::statistics::{MetricRule, Record, Run, Share};
+use ommatidia_metrics::tracking::mot_challenge::{PredictedBox, TrueBox, frame};
+use ommatidia_metrics::tracking::nuscenes::{
+    self as amota, AmotaProtocol, AmotaReport, PredictedTracks, TrackedBox, TrackedSample,
+};
+use ommatidia_metrics::tracking::similarity::{by_center, table};
+use ommatidia_metrics::tracking::{
+    Frame, Sequence, TrackingFigures, TrackingProtocol, TrackingReport, evaluate,
+};
+use ommatidia_scene::{Object, Taxonomy};
+use ommatidia_store::results::mot::{self, MotRow};
+use ommatidia_store::results::nuscenes_submission::{self, Names, Task};
+use ommatidia_store::results::nuscenes_truth::{self, Truth};
+use serde::Serialize;
+
+use super::detection::{class_of_category, no_frames, racks};
+use super::protocol::resolve;
+use super::runs::Evaluated;
+use crate::failure::Failure;
+use crate::output;
+
+#[derive(Debug, Args)]
+pub(super) struct TrackingArguments {
+    /// Predicted tracks: a submission (nuScenes JSON), MOT text (a file, or a folder of SEQUENCE.txt), or a labels
+    /// directory
+    #[arg(long, visible_alias = "labels", value_name = "FILE|DIR")]
+    predictions: PathBuf,
+    /// True tracks: a folder with nuScenes' tables, MOT text (a file, or a folder of SEQUENCE/gt/gt.txt), or a labels
+    /// directory
+    #[arg(long, value_name = "FILE|DIR")]
+    truth: PathBuf,
+    /// How predictions and truth are written; told by the predictions if not given
+    #[arg(long)]
+    format: Option<TrackFormat>,
+    /// Settings: a name (tracking_nips_2019 of nuScenes and labels; mot_challenge, mot20 of MOT) or a TOML file
+    #[arg(long, value_name = "NAME|FILE")]
+    protocol: Option<String>,
+}
+
+/// How tracks are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum TrackFormat {
+    /// nuScenes: a JSON submission against its tables
+    Nuscenes,
+    /// MOTChallenge text
+    Mot,
+    /// Labels of ours against labels of ours
+    Labels,
+}
+
+/// The figures that one looks at first, then all.
+#[derive(Debug, Serialize)]
+struct TrackingResult {
+    hota: f64,
+    deta: f64,
+    assa: f64,
+    mota: f64,
+    idf1: f64,
+    amota: Option<f64>,
+    amotp: Option<f64>,
+    sequences: usize,
+    /// Boxes of classes that the protocol does not have.
+    other_classes: u64,
+    /// Sequences with their figures, and all as one. nuScenes and labels: similar by centre, classes apart.
+    #[serde(flatten)]
+    tracks: TrackingReport,
+    /// nuScenes' own figures.
+    nuscenes: Option<AmotaReport>,
+}
+
+pub(super) fn run(arguments: &TrackingArguments) -> Result<Evaluated, Failure> {
+    let result = match format_of(arguments) {
+        TrackFormat::Mot => mot_text(arguments)?,
+        TrackFormat::Nuscenes => {
+            let protocol: AmotaProtocol = resolve(arguments.protocol.as_deref())?;
+            let (pair, other) = nuscenes(arguments, &protocol)?;
+            both(&pair, &protocol, other)?
+        }
+        TrackFormat::Labels => {
+            let protocol: AmotaProtocol = resolve(arguments.protocol.as_deref())?;
+            let (pair, other) = labels(arguments, &protocol)?;
+            both(&pair, &protocol, other)?
+        }
+    };
+    let mut run = Run::new("tracking", RULES);
+    run.records = result.tracks.per_sequence.iter().map(record).collect();
+    let text = describe(&result);
+    Ok(Evaluated { result: serde_json::to_value(&result).map_err(Failure::input)?, text, run })
+}
+
+/// What a run's sequences are compared by.
+const RULES: &[(&str, MetricRule)] = &[
+    ("mota", MetricRule::SCORE),
+    ("idf1", MetricRule::SCORE),
+    ("recall", MetricRule::SCORE),
+    ("precision", MetricRule::SCORE),
+];
+
+fn record((name, found): &(String, TrackingFigures)) -> Record {
+    let (clear, identity) = (&found.clear, &found.identity);
+    let [tp, misses, extra, switches] =
+        [clear.tp, clear.fn_, clear.fp, clear.idsw].map(|n| n as f64);
+    let [idtp, idfn, idfp] = [identity.idtp, identity.idfn, identity.idfp].map(|n| n as f64);
+    Record::new(name, "")
+        .with("mota", Share { sum: tp - extra - switches, weight: tp + misses })
+        .with("idf1", Share { sum: idtp, weight: idtp + 0.5 * idfn + 0.5 * idfp })
+        .with("recall", Share { sum: tp, weight: tp + misses })
+        .with("precision", Share { sum: tp, weight: tp + extra })
+}
+
+fn format_of(arguments: &TrackingArguments) -> TrackFormat {
+    let predictions = &arguments.predictions;
+    let ends = |path: &Path, ending: &str| path.extension().is_some_and(|found| found == ending);
+    arguments.format.unwrap_or_else(|| {
+        if predictions.join("manifest.json").is_file() {
+            TrackFormat::Labels
+        } else if predictions.is_dir() || ends(predictions, "txt") {
+            TrackFormat::Mot
+        } else {
+            TrackFormat::Nuscenes
+        }
+    })
+}
+
+fn result(
+    tracks: TrackingReport,
+    nuscenes: Option<AmotaReport>,
+    other_classes: u64,
+) -> TrackingResult {
+    let all = &tracks.combined;
+    TrackingResult {
+        hota: all.hota.hota,
+        deta: all.hota.deta,
+        assa: all.hota.assa,
+        mota: nuscenes.as_ref().map_or(all.clear.mota, |found| found.all.mota),
+        idf1: all.identity.idf1,
+        amota: nuscenes.as_ref().map(|found| found.all.amota),
+        amotp: nuscenes.as_ref().map(|found| found.all.amotp),
+        sequences: tracks.per_sequence.len(),
+        other_classes,
+        tracks,
+        nuscenes,
+    }
+}
+
+/// MOT text: one file against one file, or folders of sequences.
+fn mot_text(arguments: &TrackingArguments) -> Result<TrackingResult, Failure> {
+    let protocol: TrackingProtocol = resolve(arguments.protocol.as_deref())?;
+    let (truth, predictions) = (&arguments.truth, &arguments.predictions);
+    let mut pairs = Vec::new();
+    if predictions.is_dir() {
+        let names = ommatidia_store::results::kitti::names(predictions)?;
+        for name in names {
+            let own = truth.join(&name).join("gt").join("gt.txt");
+            pairs.push((own, predictions.join(format!("{name}.txt")), name));
+        }
+    } else {
+        pairs.push((truth.clone(), predictions.clone(), "sequence".to_owned()));
+    }
+    if pairs.is_empty() {
+        let what = format!("{}: holds no SEQUENCE.txt", predictions.display());
+        return Err(Failure::input(what));
+    }
+    let mut sequences = Vec::with_capacity(pairs.len());
+    for (truth, predicted, name) in pairs {
+        let (truth, predicted) = (mot::read(&truth)?, mot::read(&predicted)?);
+        sequences.push(Sequence { name, frames: mot_frames(&truth, &predicted, &protocol) });
+    }
+    let tracks = evaluate(&sequences, &protocol).map_err(Failure::input)?;
+    Ok(result(tracks, None, 0))
+}
+
+fn mot_frames(truth: &[MotRow], predicted: &[MotRow], protocol: &TrackingProtocol) -> Vec<Frame> {
+    let mut frames: BTreeMap<u32, (Vec<TrueBox>, Vec<PredictedBox>)> = BTreeMap::new();
+    for row in truth {
+        frames.entry(row.frame).or_default().0.push(TrueBox {
+            id: row.id,
+            bounds_px: row.bounds_px,
+            class: row.class,
+            counts: row.confidence != 0.0,
+        });
+    }
+    for row in predicted {
+        let given = PredictedBox { id: row.id, bounds_px: row.bounds_px };
+        frames.entry(row.frame).or_default().1.push(given);
+    }
+    let classes = (protocol.counted_class, &protocol.distractor_classes);
+    frames
+        .values()
+        .map(|(truth, predicted)| frame(truth, predicted, classes.0, classes.1))
+        .collect()
+}
+
+/// Truth and predictions of the same samples.
+type Pair = (Vec<TrackedSample>, Vec<PredictedTracks>);
+
+fn nuscenes(
+    arguments: &TrackingArguments,
+    protocol: &AmotaProtocol,
+) -> Result<(Pair, u64), Failure> {
+    let classes = protocol.classes.iter().map(|class| class.name.clone()).collect();
+    let names = Names { classes, attributes: Vec::new() };
+    let given = nuscenes_submission::read(&arguments.predictions, Task::Tracking, &names)?;
+    let predicted: Vec<PredictedTracks> = given
+        .into_iter()
+        .map(|sample| PredictedTracks {
+            sample: sample.sample,
+            boxes: sample
+                .boxes
+                .iter()
+                .map(|given| TrackedBox {
+                    class: given.class,
+                    track: u64::from(given.track.unwrap_or_default()),
+                    points: given.points,
+                    center_m: given.translation_m,
+                    score: given.score,
+                })
+                .collect(),
+        })
+        .collect();
+    let wanted: HashSet<&str> = predicted.iter().map(|sample| sample.sample.as_str()).collect();
+    let (truth, other) =
+        tracked_samples(nuscenes_truth::read(&arguments.truth, &wanted)?, protocol);
+    Ok(((truth, predicted), other))
+}
+
+fn tracked_samples(tables: Truth, protocol: &AmotaProtocol) -> (Vec<TrackedSample>, u64) {
+    let place = |name: &str| protocol.classes.iter().position(|class| class.name == name);
+    let classes: Vec<Option<usize>> =
+        tables.categories.iter().map(|name| class_of_category(name).and_then(place)).collect();
+    let mut other = 0;
+    let mut samples = Vec::with_capacity(tables.samples.len());
+    for sample in tables.samples {
+        let mut boxes = Vec::with_capacity(sample.annotations.len());
+        for given in &sample.annotations {
+            match classes[usize::from(given.category)] {
+                Some(class) => boxes.push(TrackedBox {
+                    class: class as u16,
+                    track: u64::from(given.instance),
+                    points: Some(given.points),
+                    center_m: given.translation_m,
+                    score: 0.0,
+                }),
+                None => other += 1,
+            }
+        }
+        samples.push(TrackedSample {
+            bicycle_racks: racks(&sample, &tables.categories),
+            sample: sample.sample,
+            scene: sample.scene,
+            timestamp_us: sample.timestamp_us,
+            ego_m: sample.ego_m,
+            boxes,
+        });
+    }
+    (samples, other)
+}
+
+/// Our labels as one scene, in the world of the truth's trajectory where there is one.
+fn labels(arguments: &TrackingArguments, protocol: &AmotaProtocol) -> Result<(Pair, u64), Failure> {
+    let truth = super::open_labels(&arguments.truth)?;
+    let predicted = super::open_labels(&arguments.predictions)?;
+    super::same_drive(&arguments.truth, &truth, &predicted)?;
+    let trajectory = truth.trajectory()?;
+    let (mut all, mut found) = (Vec::new(), Vec::new());
+    let mut other = 0;
+    for &timestamp in truth.frames() {
+        let pair = (truth.objects(timestamp)?, predicted.objects(timestamp)?);
+        let (Some(objects), Some(given)) = pair else { continue };
+        let pose = trajectory.as_ref().and_then(|trajectory| trajectory.at(timestamp));
+        let in_world = |object: &Object| -> [f64; 3] {
+            let center = object.ego_from_object.translation;
+            pose.map_or(center, |pose| pose.rotation * center + pose.translation).into()
+        };
+        let sample = timestamp.0.to_string();
+        all.push(TrackedSample {
+            sample: sample.clone(),
+            scene: "drive".to_owned(),
+            timestamp_us: timestamp.0 / 1000,
+            ego_m: pose.map_or([0.0; 3], |pose| pose.translation.into()),
+            boxes: tracked(&objects, protocol, &in_world, &mut other),
+            bicycle_racks: Vec::new(),
+        });
+        let boxes = tracked(&given, protocol, &in_world, &mut other);
+        found.push(PredictedTracks { sample, boxes });
+    }
+    no_frames(&truth, all.len())?;
+    Ok(((all, found), other))
+}
+
+/// Objects of the protocol's classes that are tracked.
+fn tracked(
+    objects: &[Object],
+    protocol: &AmotaProtocol,
+    in_world: &impl Fn(&Object) -> [f64; 3],
+    other: &mut u64,
+) -> Vec<TrackedBox> {
+    let taxonomy = Taxonomy::driving();
+    let mut boxes = Vec::with_capacity(objects.len());
+    for object in objects {
+        let name = taxonomy.class(object.class).map(|class| class.name.as_str());
+        let place = protocol.classes.iter().position(|class| Some(class.name.as_str()) == name);
+        let (Some(class), Some(track)) = (place, object.track) else {
+            *other += 1;
+            continue;
+        };
+        boxes.push(TrackedBox {
+            class: class as u16,
+            track: track.0,
+            points: object.lidar_points,
+            center_m: in_world(object),
+            score: f64::from(object.confidence),
+        });
+    }
+    boxes
+}
+
+/// nuScenes' figures, and HOTA, CLEAR MOT and identities of all boxes, similar by centre.
+fn both(
+    (truth, predicted): &Pair,
+    protocol: &AmotaProtocol,
+    other: u64,
+) -> Result<TrackingResult, Failure> {
+    let report = amota::evaluate(truth, predicted, protocol).map_err(Failure::input)?;
+    let settings: TrackingProtocol = resolve(None)?;
+    let sequences = by_class(truth, predicted, protocol, settings.zero_distance_m);
+    let tracks = evaluate(&sequences, &settings).map_err(Failure::input)?;
+    Ok(result(tracks, Some(report), other))
+}
+
+/// A sequence for each scene and class that occurs in it, of the boxes within the class's range.
+fn by_class(
+    truth: &[TrackedSample],
+    predicted: &[PredictedTracks],
+    protocol: &AmotaProtocol,
+    zero_distance_m: f64,
+) -> Vec<Sequence> {
+    let found: BTreeMap<&str, &PredictedTracks> =
+        predicted.iter().map(|sample| (sample.sample.as_str(), sample)).collect();
+    let mut scenes: BTreeMap<&str, Vec<&TrackedSample>> = BTreeMap::new();
+    for sample in truth {
+        scenes.entry(&sample.scene).or_default().push(sample);
+    }
+    let mut sequences = Vec::new();
+    for (scene, samples) in &mut scenes {
+        samples.sort_by_key(|sample| sample.timestamp_us);
+        for (class, settings) in protocol.classes.iter().enumerate() {
+            let counted = |sample: &TrackedSample, boxes: &[TrackedBox]| -> Vec<TrackedBox> {
+                let near = |given: &&TrackedBox| {
+                    let [dx, dy] = [0, 1].map(|i| given.center_m[i] - sample.ego_m[i]);
+                    usize::from(given.class) == class && dx.hypot(dy) < settings.range_m
+                };
+                boxes.iter().filter(near).copied().collect()
+            };
+            let frames: Vec<Frame> = samples
+                .iter()
+                .map(|sample| {
+                    let given = found.get(sample.sample.as_str()).map_or(&[][..], |s| &s.boxes);
+                    frame_by_center(
+                        &counted(sample, &sample.boxes),
+                        &counted(sample, given),
+                        zero_distance_m,
+                    )
+                })
+                .collect();
+            let is_empty = |frame: &Frame| frame.truth.is_empty() && frame.predicted.is_empty();
+            if !frames.iter().all(is_empty) {
+                let name = format!("{scene} {}", settings.name);
+                sequences.push(Sequence { name, frames });
+            }
+        }
+    }
+    sequences
+}
+
+fn frame_by_center(truth: &[TrackedBox], predicted: &[TrackedBox], zero_distance_m: f64) -> Frame {
+    let similar = |a: &TrackedBox, b: &TrackedBox| {
+        let flat = |given: &TrackedBox| [given.center_m[0], given.center_m[1]];
+        by_center(&flat(a), &flat(b), zero_distance_m)
+    };
+    Frame {
+        truth: truth.iter().map(|given| given.track).collect(),
+        predicted: predicted.iter().map(|given| given.track).collect(),
+        similarity: table(truth, predicted, similar),
+    }
+}
+
+fn describe(result: &TrackingResult) -> String {
+    let all = &result.tracks.combined;
+    let mut rows = vec![
+        ("HOTA", result.hota),
+        ("DetA", result.deta),
+        ("AssA", result.assa),
+        ("LocA", all.hota.loca),
+        ("MOTA", result.mota),
+        ("IDF1", result.idf1),
+    ];
+    rows.extend(result.amota.map(|value| ("AMOTA", value)));
+    rows.extend(result.amotp.map(|value| ("AMOTP, m", value)));
+    let rows = rows.iter().map(|(name, value)| vec![(*name).to_owned(), format!("{value:.4}")]);
+    output::table(&["tracking", "value"], rows)
+}
