@@ -21,9 +21,3 @@ pub use model::{Axles, Bone, Joint, Limb, Model, Piece, Signal};
 pub use object::{Item, object};
 pub use person::{Outfit, pedestrian};
 pub use skeleton::{Build, Saddle, Stride};
-
-/// A builder of a mesh that counts as a building.
-#[cfg(test)]
-pub(crate) fn testing_builder() -> build::Builder {
-    build::Builder::new(class_of("building"), crate::site::MaterialId(0))
-}

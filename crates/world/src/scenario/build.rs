@@ -5,6 +5,7 @@ use crate::Error;
 use crate::noise::{Stream, mix};
 use crate::roads::Network;
 use crate::site::Site;
+use crate::surroundings::{SurroundingsOptions, furnish};
 use crate::traffic::{Cast, Course, Obstacles, film, settle};
 
 /// Seeds are varied this often until events fit on the roads that they give.
@@ -82,7 +83,10 @@ fn try_stage(scenario: &Scenario, seed: u64, given: u64) -> Result<(Site, Course
     site.roads = network;
     let roads = site.roads.clone();
     roads.add_ground(&mut site);
-    let obstacles = Obstacles::of(&site);
+    let options =
+        SurroundingsOptions { duration_s: scenario.duration_s(), ..SurroundingsOptions::default() };
+    let placed = furnish(&roads, &options, seed, &mut site);
+    let obstacles = Obstacles::of(&placed.footprints);
     let mut stream = Stream::new(mix(seed ^ 0x7472_6166));
     let mut cast = Cast::new(&roads, scenario, &obstacles, is_dim(&site), given);
     cast.place_ego(&mut stream)?;

@@ -2,14 +2,12 @@
 
 use std::collections::HashSet;
 
-use nalgebra::{Point2, Point3};
+use nalgebra::{Point2, Vector2};
 
 use super::collide::Footprint;
-use crate::site::{Mesh, Site};
+use crate::surroundings;
 
 const CELL_M: f64 = 0.2;
-/// Heights over the ground at which solids are cut, metres: what a person or car would run into.
-const HEIGHTS_M: [f64; 4] = [0.3, 0.7, 1.2, 1.7];
 
 /// Cells that are taken by walls, poles, trunks, fences.
 #[derive(Debug, Clone, Default)]
@@ -23,61 +21,24 @@ fn cell(x_m: f64, y_m: f64) -> (i32, i32) {
 }
 
 impl Obstacles {
-    /// Of everything that stands still in a site and is no ground.
-    pub(crate) fn of(site: &Site) -> Self {
-        let taxonomy = ommatidia_scene::Taxonomy::driving();
-        let ground: Vec<_> =
-            ["road", "lane_marking", "parking", "sidewalk", "other_ground", "terrain"]
-                .iter()
-                .filter_map(|name| taxonomy.id(name))
-                .collect();
+    /// Of everything that was placed along the roads.
+    pub(crate) fn of(footprints: &[surroundings::Footprint]) -> Self {
         let mut found = Self::default();
-        for instance in &site.instances {
-            if !instance.motion.is_still() {
-                continue;
-            }
-            let mesh = &site.meshes[instance.mesh.0 as usize];
-            let pose = instance.motion.at(0.0);
-            let at = |mesh: &Mesh, i: u32| {
-                let [x, y, z] = mesh.vertices_m[i as usize].map(f64::from);
-                pose * Point3::new(x, y, z)
-            };
-            for triangle in &mesh.triangles {
-                if !ground.contains(&triangle.class) {
-                    let corners = triangle.corners.map(|i| at(mesh, i));
-                    found.cut(&corners, site);
+        for footprint in footprints {
+            let (sin, cos) = footprint.yaw_rad.sin_cos();
+            let middle = Point2::from(footprint.centre_m);
+            let steps = footprint.half_m.map(|half| (4.0 * half / CELL_M).ceil().max(1.0) as usize);
+            for row in 0..=steps[1] {
+                for column in 0..=steps[0] {
+                    let share = |i: usize, n: usize| 2.0 * i as f64 / n as f64 - 1.0;
+                    let x = footprint.half_m[0] * share(column, steps[0]);
+                    let y = footprint.half_m[1] * share(row, steps[1]);
+                    let p = middle + Vector2::new(cos * x - sin * y, sin * x + cos * y);
+                    found.cells.insert(cell(p.x, p.y));
                 }
             }
         }
         found
-    }
-
-    /// Marks where a triangle crosses the heights of bodies.
-    fn cut(&mut self, corners: &[Point3<f64>; 3], site: &Site) {
-        let [a, b, c] = corners;
-        let Some(ground) = site.roads.ground(a.x, a.y) else { return };
-        let low = a.z.min(b.z).min(c.z) - ground.height_m;
-        let high = a.z.max(b.z).max(c.z) - ground.height_m;
-        if low > HEIGHTS_M[3] + 0.2 || high < HEIGHTS_M[0] - 0.1 {
-            return;
-        }
-        for height in HEIGHTS_M {
-            let z = ground.height_m + height;
-            let mut ends = Vec::with_capacity(2);
-            for (p, q) in [(a, b), (b, c), (c, a)] {
-                if (p.z - z) * (q.z - z) < 0.0 {
-                    let share = (z - p.z) / (q.z - p.z);
-                    ends.push(p + (q - p) * share);
-                }
-            }
-            if let [from, to] = ends[..] {
-                let steps = ((to - from).norm() / (0.5 * CELL_M)).ceil() as usize;
-                for i in 0..=steps {
-                    let p = from + (to - from) * (i as f64 / steps.max(1) as f64);
-                    self.cells.insert(cell(p.x, p.y));
-                }
-            }
-        }
     }
 
     /// A box overlaps something that stands there.

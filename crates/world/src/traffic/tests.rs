@@ -151,25 +151,21 @@ fn boxes_hold_what_is_fixed_to_them() {
 }
 
 #[test]
-fn walls_block_and_air_does_not() {
-    let mut site = Site::build(&busy("urban"), 1).unwrap();
-    site.instances.clear();
+fn walls_block_and_what_lies_beside_them_does_not() {
+    let site = Site::build(&busy("urban"), 1).unwrap();
     let ego = ego_footprint(&site, 0.0);
-    let ground = site.roads.ground(ego.centre_m.x, ego.centre_m.y).unwrap().height_m;
-    let mut builder = crate::actors::testing_builder();
-    let middle = Point3::new(ego.centre_m.x, ego.centre_m.y, ground + 1.0);
-    builder.cuboid(middle, Vector3::new(0.1, 2.0, 1.0));
-    builder.cuboid(middle + Vector3::new(3.0, 0.0, 4.0), Vector3::new(0.5, 2.0, 1.0));
-    let mesh = site.add_mesh(builder.done());
-    let motion = Motion::default();
-    site.add_instance(crate::site::Instance { mesh, motion, actor: None, instance: 0 });
-    let obstacles = Obstacles::of(&site);
+    let wall = crate::surroundings::Footprint {
+        centre_m: [ego.centre_m.x, ego.centre_m.y],
+        half_m: [0.1, 2.0],
+        yaw_rad: 0.0,
+    };
+    let obstacles = Obstacles::of(&[wall]);
     let at = |x: f64| Footprint {
         centre_m: ego.centre_m + nalgebra::Vector2::x() * x,
         heading_rad: 0.3,
         half_m: [0.3, 0.3],
     };
     assert!(obstacles.blocks(&at(0.0)) && obstacles.blocks(&at(-0.3)));
-    assert!(!obstacles.blocks(&at(3.0)), "what hangs four metres up is in nobody's way");
+    assert!(!obstacles.blocks(&at(3.0)));
     assert!(!obstacles.blocks(&at(-2.0)));
 }
