@@ -16,7 +16,10 @@ use args::Arguments;
 use failure::EXIT_BUG;
 
 fn main() -> ExitCode {
-    let arguments = Arguments::parse();
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => return output::usage(&error),
+    };
     let json = arguments.common.json;
     output::start_logging(&arguments.common);
     failure::plain_reports();

@@ -8,7 +8,7 @@ use serde_json::json;
 use tracing::Level;
 
 use crate::args::Common;
-use crate::failure::Failure;
+use crate::failure::{EXIT_INPUT, Failure};
 
 /// Sends log lines to standard error.
 pub(crate) fn start_logging(common: &Common) {
@@ -73,6 +73,19 @@ pub(crate) fn fail(failure: &Failure, json: bool) -> ExitCode {
         let _ = writeln!(std::io::stdout(), "{result}");
     }
     ExitCode::from(failure.exit_code())
+}
+
+/// Says what is wrong with the command line, or prints the help that was asked for.
+pub(crate) fn usage(error: &clap::Error) -> ExitCode {
+    // Nobody may be listening; the exit code still says it.
+    let _ = error.print();
+    if error.use_stderr() && std::env::args_os().any(|argument| argument == "--json") {
+        let text = error.to_string();
+        let text = text.strip_prefix("error: ").unwrap_or(&text).trim_end();
+        let result = json!({ "error": text, "exit_code": EXIT_INPUT });
+        let _ = writeln!(std::io::stdout(), "{result}");
+    }
+    ExitCode::from(if error.use_stderr() { EXIT_INPUT } else { 0 })
 }
 
 /// A table without frames, columns aligned.

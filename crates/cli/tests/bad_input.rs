@@ -135,6 +135,46 @@ fn clips_cut_short_are_refused() {
 }
 
 #[test]
+fn wrong_usage_is_one_json_object_too() {
+    for arguments in [vec!["--json"], vec!["label", "--json"], vec!["paint", "--json"]] {
+        let output = run(&arguments);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+        let printed: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!(printed["exit_code"], 2, "{arguments:?}");
+        assert!(!printed["error"].as_str().unwrap().is_empty(), "{arguments:?}");
+    }
+    let help = run(&["label", "--help"]);
+    assert_eq!(help.status.code(), Some(0));
+    let script = common::json(&["completions", "bash"]);
+    assert_eq!(script["shell"], "bash");
+    assert!(script["script"].as_str().unwrap().contains("omma"));
+}
+
+#[test]
+fn a_quaternion_of_another_length_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let (images, rig) = (folder.path().join("front"), folder.path().join("rig.toml"));
+    fs::create_dir_all(&images).unwrap();
+    (0..3).for_each(|i| fs::write(images.join(format!("{i}.png")), png(64, 48)).unwrap());
+    let describe = |w: f64| {
+        format!(
+            "rate_hz = 10.0\n[[cameras]]\nname = \"front\"\nimages = \"front\"\nwidth = 64\nheight = 48\n\
+             [cameras.intrinsics]\nmodel = \"pinhole\"\nfx = 60.0\nfy = 60.0\ncx = 32.0\ncy = 24.0\n\
+             [cameras.ego_from_camera]\nwxyz = [{w}, 0.5, -0.5, 0.5]\ntranslation_m = [0.0, 0.0, 1.5]\n"
+        )
+    };
+    let out = folder.path().join("clip.mcap");
+    let source = text(folder.path());
+    let arguments =
+        ["import", source, "--out", text(&out), "--format", "images", "--rig", text(&rig)];
+    fs::write(&rig, describe(-2.0)).unwrap();
+    check(&arguments, &out, &["rig.toml", "camera front", "length"]);
+    // Rounded, it is one.
+    fs::write(&rig, describe(-0.5005)).unwrap();
+    assert!(run(&arguments).status.success());
+}
+
+#[test]
 fn a_failure_is_one_json_object_too() {
     let output = run(&["info", "/no/such.mcap", "--json"]);
     assert_eq!(output.status.code(), Some(2));

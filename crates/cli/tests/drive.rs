@@ -112,6 +112,9 @@ fn info_and_trace_lead_back_to_the_clip() {
     let trace = json(&["trace", text(&labels), "--clip", text(&clip)]);
     assert_eq!(trace["trace"][0]["made_from"]["content_hash"], of_clip["content_hash"]);
     assert_eq!(trace["trace"][1]["id"], "street-1");
+    let table = json(&["trace", text(&labels.join("depth.parquet")), "--clip", text(&clip)]);
+    assert_eq!(table["trace"][0]["made_by"]["stage"], "depth");
+    assert_eq!(table["trace"][2]["id"], "street-1");
 }
 
 #[test]

@@ -62,6 +62,12 @@ pub enum Error {
         /// The clip to be labelled.
         wanted: String,
     },
+    /// The directory holds labels that no stage makes.
+    #[error("{} holds labels that were imported or generated, which labelling would overwrite; choose another --out", directory.display())]
+    NotMade {
+        /// The labels directory.
+        directory: std::path::PathBuf,
+    },
     /// The run was asked to stop. What is done is kept.
     #[error("interrupted; run the same command again and it goes on where it stopped")]
     Interrupted,

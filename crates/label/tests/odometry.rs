@@ -302,7 +302,8 @@ fn one_camera_takes_its_scale_from_its_height() {
 #[test]
 fn a_turned_partner_is_found_from_motion() {
     let truth = rendered(40);
-    for yaw_rad in [0.0, 1e-3] {
+    // An exact calibration is left alone; of a wrong one, what matching may be biased by stays.
+    for (yaw_rad, most_left, most_drift) in [(0.0, 3e-5, 0.3), (3e-3, 5e-4, 1.2)] {
         let mut recording = truth.clone();
         let turn =
             ommatidia_geometry::Pose::exp(&nalgebra::Vector6::new(0., 0., 0., 0., yaw_rad, 0.));
@@ -314,7 +315,7 @@ fn a_turned_partner_is_found_from_motion() {
             truth.rig.cameras[1].ego_from_camera.inverse() * result.rig.cameras[1].ego_from_camera;
         let left = found.rotation.angle();
         println!("turned by {yaw_rad}: {left} left, {report:?}");
-        assert!(left < 3e-4, "turned by {yaw_rad}: {left} left");
-        assert!(report.end_drift_percent.unwrap() < 0.6, "turned by {yaw_rad}: {report:?}");
+        assert!(left < most_left, "turned by {yaw_rad}: {left} left");
+        assert!(report.end_drift_percent.unwrap() < most_drift, "turned by {yaw_rad}: {report:?}");
     }
 }

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use ommatidia_label::Error;
 use ommatidia_label::pipeline::{LabelConfig, LabelOptions, Observer, StageReport, label};
 use ommatidia_scene::{GridSpec, Provenance, Scale, SurfaceSpec, Taxonomy};
+use ommatidia_store::labels::{LabelsWriter, Manifest};
 use ommatidia_store::{ClipHeader, ClipReader, ClipWriter, FrameData, image};
 use ommatidia_world::{StreetDrive as Drive, StreetDriveOptions as DriveOptions};
 use tempfile::TempDir;
@@ -65,6 +66,17 @@ impl Fixture {
     }
 
     fn run(&self, directory: &Path, stop_after: usize) -> Result<Vec<StageReport>, Error> {
+        self.run_with(directory, stop_after, &[], |_| ())
+    }
+
+    /// Runs some stages with other settings.
+    fn run_with(
+        &self,
+        directory: &Path,
+        stop_after: usize,
+        stages: &[&str],
+        change: impl FnOnce(&mut LabelConfig),
+    ) -> Result<Vec<StageReport>, Error> {
         let grid = GridSpec {
             min_corner_m: [0.0, -10.0, -2.0],
             size: [100, 100, 20],
@@ -72,8 +84,10 @@ impl Fixture {
         };
         let surface_grid =
             SurfaceSpec { min_corner_m: [0.0, -10.0], size: [100, 100], ..Default::default() };
-        let config = LabelConfig { use_poses: false, grid, surface_grid, ..Default::default() };
-        let options = LabelOptions { stages: Vec::new(), config };
+        let mut config = LabelConfig { use_poses: false, grid, surface_grid, ..Default::default() };
+        change(&mut config);
+        let stages = stages.iter().map(|&stage| stage.to_owned()).collect();
+        let options = LabelOptions { stages, config };
         label(&self.reader, directory, &options, &StopAfter::new(stop_after))
     }
 
@@ -171,4 +185,62 @@ fn what_a_kill_around_the_manifest_leaves_is_mended() {
     fs::write(&trajectory, &fixture.expected[Path::new("trajectory.parquet")][..50]).unwrap();
     fixture.run(&directory, usize::MAX).unwrap();
     fixture.assert_whole(&directory, "a table cut short");
+}
+
+#[test]
+fn tables_of_other_settings_do_not_stay_beside_new_ones() {
+    let fixture = Fixture::new();
+    let directory = fixture.directory("other");
+    fixture.run(&directory, usize::MAX).unwrap();
+    let tables = |directory: &Path| -> Vec<PathBuf> {
+        let is_table = |name: &PathBuf| name.extension().is_some_and(|e| e == "parquet");
+        contents(directory).into_keys().filter(is_table).collect()
+    };
+    assert_eq!(tables(&directory).len(), 4);
+    // The surface does not depend on the voxels' grid; the occupancy does, and is not asked for.
+    fixture.run_with(&directory, usize::MAX, &["surface"], |c| c.grid.voxel_m = 0.4).unwrap();
+    assert_eq!(tables(&directory).len(), 4, "nothing had to be made");
+    fixture.run_with(&directory, usize::MAX, &["odometry"], |c| c.odometry.window = 9).unwrap();
+    assert_eq!(tables(&directory), [PathBuf::from("trajectory.parquet")]);
+    let manifest = Manifest::read(&directory).unwrap();
+    let left: Vec<&str> = manifest.stages.iter().map(|stage| stage.name.as_str()).collect();
+    assert_eq!(left, ["odometry"]);
+    fixture.run(&directory, usize::MAX).unwrap();
+    fixture.assert_whole(&directory, "made again with the first settings");
+}
+
+#[test]
+fn a_directory_that_is_taken_or_holds_truth_is_refused() {
+    let fixture = Fixture::new();
+    let directory = fixture.directory("taken");
+    let writer = LabelsWriter::open(&directory).unwrap();
+    let error = fixture.run(&directory, usize::MAX).unwrap_err().to_string();
+    assert!(error.contains("another process"), "{error}");
+    drop(writer);
+    // As an import leaves it.
+    let whole = Manifest::read(&fixture.directory("whole")).unwrap();
+    let mut truth = whole.clone();
+    truth.stages.truncate(1);
+    truth.stages[0].name = "annotations".to_owned();
+    truth.write(&directory).unwrap();
+    let before = contents(&directory);
+    let error = fixture.run(&directory, usize::MAX).unwrap_err().to_string();
+    assert!(error.contains("imported"), "{error}");
+    assert!(contents(&directory) == before);
+}
+
+#[test]
+fn a_stage_that_fails_at_once_leaves_no_claim() {
+    let fixture = Fixture::new();
+    let path = fixture.directory("damaged.mcap");
+    let mut bytes = fs::read(fixture.reader.path()).unwrap();
+    // Into the first frame, behind the header: a chunk no longer has its checksum.
+    let at = bytes.len() / (4 * FRAMES);
+    bytes[at] ^= 0xff;
+    fs::write(&path, bytes).unwrap();
+    let reader = ClipReader::open(&path).unwrap();
+    let directory = fixture.directory("failed");
+    let options = LabelOptions { stages: Vec::new(), config: LabelConfig::default() };
+    label(&reader, &directory, &options, &StopAfter::new(usize::MAX)).unwrap_err();
+    assert!(!directory.join(".parts").exists());
 }

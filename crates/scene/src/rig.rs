@@ -92,6 +92,19 @@ pub enum RigError {
 /// Largest image side accepted, pixels.
 const MAX_SIDE_PX: u32 = 32_768;
 
+/// A quaternion's length may differ from 1 by this much.
+const MAX_STRETCH: f64 = 1e-3;
+
+/// What is wrong with where a sensor is mounted.
+fn mounting<B>(ego_from_sensor: &Pose<Ego, B>) -> Option<String> {
+    let length = ego_from_sensor.rotation.norm();
+    if !ego_from_sensor.is_finite() {
+        return Some("its mounting pose is not finite".to_owned());
+    }
+    ((length - 1.0).abs() > MAX_STRETCH)
+        .then(|| format!("its mounting's quaternion has length {length}; it must be 1"))
+}
+
 impl CameraSensor {
     /// Finite parameters, positive focal lengths, a sensible size.
     ///
@@ -112,10 +125,7 @@ impl CameraSensor {
                 self.width, self.height
             ));
         }
-        if !self.ego_from_camera.is_finite() {
-            return fail("its mounting pose is not finite".into());
-        }
-        Ok(())
+        mounting(&self.ego_from_camera).map_or(Ok(()), fail)
     }
 }
 
@@ -127,8 +137,7 @@ impl Rig {
     pub fn check(&self) -> Result<(), RigError> {
         self.cameras.iter().try_for_each(CameraSensor::check)?;
         for lidar in &self.lidars {
-            if !lidar.ego_from_lidar.is_finite() {
-                let what = "its mounting pose is not finite".to_owned();
+            if let Some(what) = mounting(&lidar.ego_from_lidar) {
                 return Err(RigError::Calibration { sensor: lidar.name.clone(), what });
             }
         }

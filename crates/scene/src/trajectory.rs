@@ -137,6 +137,15 @@ impl Trajectory {
         Some(a.world_from_ego.interpolate(&b.world_from_ego, share))
     }
 
+    /// How far outside a trajectory's span sensors are still placed: a rig's cameras and lidars are
+    /// exposed within this of each other.
+    pub const REACH: Duration = Duration(200_000_000);
+
+    /// The vehicle's motion between two times, each at most [`Self::REACH`] outside the span.
+    pub fn motion(&self, from: Timestamp, to: Timestamp) -> Option<Pose<Ego, Ego>> {
+        Some(self.near(from, Self::REACH)?.inverse() * self.near(to, Self::REACH)?)
+    }
+
     /// Length of the path through all samples, metres.
     pub fn path_m(&self) -> f64 {
         let step = |pair: &[PoseSample]| {
@@ -188,6 +197,8 @@ mod tests {
                 (x, expected) => assert_eq!(x, expected, "at {time}"),
             }
         }
+        let moved = path.motion(Timestamp(5), Timestamp(24)).unwrap();
+        assert!((moved.translation.x - 5.2).abs() < 1e-12);
         let parked = build(vec![sample(0, 3.0, 0.0)]).unwrap();
         assert_eq!(parked.near(Timestamp(4), Duration(5)).unwrap().translation.x, 3.0);
     }

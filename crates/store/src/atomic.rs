@@ -34,11 +34,23 @@ impl AtomicFile {
     /// # Errors
     /// [`Error::Write`], [`Error::DiskFull`].
     pub fn create(target: &Path) -> Result<Self, Error> {
+        remove_stale(directory_of(target), &prefix(target)?);
+        Self::start(target)
+    }
+
+    /// As [`Self::create`], but removes nothing: for one of many files in a directory that was
+    /// [cleaned](clean) before the first, since looking through it each time takes ever longer.
+    ///
+    /// # Errors
+    /// [`Error::Write`], [`Error::DiskFull`].
+    pub fn create_among_many(target: &Path) -> Result<Self, Error> {
+        Self::start(target)
+    }
+
+    fn start(target: &Path) -> Result<Self, Error> {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         let fail = |cause| Error::write(target, 0, cause);
-        let name = target.file_name().ok_or_else(|| fail(io::ErrorKind::InvalidInput.into()))?;
-        let prefix = format!(".{}.", name.to_string_lossy());
-        remove_stale(directory_of(target), &prefix);
+        let prefix = prefix(target)?;
         let (temporary, file) = loop {
             let serial = NEXT.fetch_add(1, Ordering::Relaxed);
             let name = format!("{prefix}{}-{serial}{SUFFIX}", std::process::id());
@@ -137,6 +149,16 @@ pub fn write_bytes(target: &Path, bytes: &[u8]) -> Result<(), Error> {
     file.commit()
 }
 
+/// Writes one of many small files of a directory that was [cleaned](clean) before the first.
+///
+/// # Errors
+/// [`Error::Write`], [`Error::DiskFull`].
+pub fn write_among_many(target: &Path, bytes: &[u8]) -> Result<(), Error> {
+    let mut file = AtomicFile::create_among_many(target)?;
+    file.append(bytes)?;
+    file.commit()
+}
+
 /// Writes a value as indented JSON with a final newline.
 ///
 /// # Errors
@@ -168,6 +190,28 @@ pub fn clean(directory: &Path) {
 pub(crate) fn sync_directory(directory: &Path) -> io::Result<()> {
     // Windows cannot open a directory and needs no such step.
     if cfg!(unix) { File::open(directory)?.sync_all() } else { Ok(()) }
+}
+
+/// How the names of a target's temporaries begin.
+fn prefix(target: &Path) -> Result<String, Error> {
+    let nameless = || Error::write(target, 0, io::ErrorKind::InvalidInput.into());
+    let name = target.file_name().ok_or_else(nameless)?;
+    Ok(format!(".{}.", name.to_string_lossy()))
+}
+
+/// Takes an advisory lock on a directory for as long as the result lives; `None` where the system or
+/// the file system has no such locks.
+///
+/// # Errors
+/// [`Error::Busy`] if another process, or another part of this one, holds it.
+pub fn lock_directory(directory: &Path) -> Result<Option<File>, Error> {
+    // Windows cannot open a directory.
+    let Ok(file) = File::open(directory) else { return Ok(None) };
+    match file.try_lock() {
+        Ok(()) => Ok(Some(file)),
+        Err(TryLockError::WouldBlock) => Err(Error::Busy { path: directory.to_owned() }),
+        Err(TryLockError::Error(_)) => Ok(None),
+    }
 }
 
 fn directory_of(target: &Path) -> &Path {

@@ -30,7 +30,7 @@ pub enum Error {
     },
     /// The disk, or the user's share of it, is full. Nothing half-written is left.
     #[error(
-        "no space left to write {}: {written_bytes} bytes were written before the disk was full; nothing was kept. Free at least that much or choose another disk",
+        "no space left to write {}: the disk was full after {written_bytes} bytes of it, and nothing of it was kept. The whole file needs more than that: free space or choose another disk",
         path.display()
     )]
     DiskFull {
@@ -38,6 +38,15 @@ pub enum Error {
         path: PathBuf,
         /// How far the writing came.
         written_bytes: u64,
+    },
+    /// Another process writes there.
+    #[error(
+        "{} is being written by another process; wait until it is done or choose another directory",
+        path.display()
+    )]
+    Busy {
+        /// The directory.
+        path: PathBuf,
     },
     /// No format recognises the source.
     #[error(
@@ -172,7 +181,10 @@ impl Error {
     /// The machine is at fault (disk, permissions, memory), not the input: exit code 4, not 2.
     pub fn is_environment(&self) -> bool {
         match self {
-            Self::Write { .. } | Self::DiskFull { .. } | Self::MissingProgram { .. } => true,
+            Self::Write { .. }
+            | Self::DiskFull { .. }
+            | Self::Busy { .. }
+            | Self::MissingProgram { .. } => true,
             Self::Read { cause, .. } => !matches!(
                 cause.kind(),
                 io::ErrorKind::NotFound

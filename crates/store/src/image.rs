@@ -16,12 +16,13 @@ const MAX_DECODED_BYTES: usize = 1 << 30;
 /// Width and height in pixels, from the header alone.
 ///
 /// # Errors
-/// [`Error::Image`] if the header is cut short or not one.
+/// [`Error::Image`] if the header is cut short, not one, or of an image without pixels.
 pub fn size(image: &EncodedImage) -> Result<(u32, u32), Error> {
     let size = match image.encoding {
         ImageEncoding::Jpeg => jpeg_header(&image.bytes).map(|header| header.size),
         ImageEncoding::Png => png_size(&image.bytes),
     };
+    let size = size.filter(|&(width, height)| width > 0 && height > 0);
     size.ok_or_else(|| fail(image, "the header is cut short or damaged; get the file again"))
 }
 

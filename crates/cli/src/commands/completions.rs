@@ -4,8 +4,9 @@ use std::process::ExitCode;
 
 use clap::{Args, CommandFactory};
 use clap_complete::Shell;
+use serde_json::json;
 
-use crate::args::Arguments;
+use crate::args::{Arguments, Common};
 use crate::failure::Failure;
 use crate::output;
 
@@ -16,8 +17,10 @@ pub(crate) struct CompletionsArguments {
     shell: Shell,
 }
 
-pub(crate) fn run(arguments: &CompletionsArguments) -> Result<ExitCode, Failure> {
+pub(crate) fn run(arguments: &CompletionsArguments, common: &Common) -> Result<ExitCode, Failure> {
     let mut script = Vec::new();
     clap_complete::generate(arguments.shell, &mut Arguments::command(), "omma", &mut script);
-    output::print_text(String::from_utf8_lossy(&script).trim_end())
+    let script = String::from_utf8_lossy(&script).into_owned();
+    let result = json!({ "shell": arguments.shell.to_string(), "script": script });
+    output::print(common, &result, || script)
 }

@@ -27,6 +27,6 @@ pub(crate) fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
         Command::Info(arguments) => info::run(&arguments, common),
         Command::Trace(arguments) => trace::run(&arguments, common),
         Command::Demo(arguments) => demo::run(&arguments, common),
-        Command::Completions(arguments) => completions::run(&arguments),
+        Command::Completions(arguments) => completions::run(&arguments, common),
     }
 }

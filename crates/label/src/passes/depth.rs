@@ -22,7 +22,7 @@ pub(super) struct Depth;
 
 const STAGES: &[StageSpec] = &[StageSpec {
     name: "depth",
-    version: 1,
+    version: 2,
     needs: &["odometry"],
     table: Table::Depth,
     config: |config| json!({ "depth": config.depth, "use_lidar": config.use_lidar }),
@@ -34,7 +34,7 @@ impl Pass for Depth {
     }
 
     fn run(&self, context: &Context<'_>, _: &[&'static str]) -> Result<Vec<Outcome>, Error> {
-        let mut stage = depth::Depth::new(&context.reader.clip().rig, &context.config.depth)?;
+        let mut stage = depth::Depth::new(&context.rig, &context.config.depth)?;
         let log = FrameLog::open(context.labels, "depth")?;
         let done = context.labels.parts(Table::Depth)?;
         let mut images = Images::new(context.reader);
@@ -47,7 +47,14 @@ impl Pass for Depth {
         }
         let (confidence, skipped) = log.summary(context.frames())?;
         let output = context.labels.assemble(Table::Depth)?;
-        Ok(vec![Outcome { stage: "depth", confidence, skipped, output, trajectory: None }])
+        Ok(vec![Outcome {
+            stage: "depth",
+            confidence,
+            skipped,
+            output,
+            trajectory: None,
+            rig: None,
+        }])
     }
 }
 

@@ -39,7 +39,8 @@ impl FrameLog {
 
     /// Written before the frame's part, so that a frame with a part has a note.
     pub(super) fn write(&self, frame: usize, note: &FrameNote) -> Result<(), Error> {
-        Ok(atomic::write_json(&self.file(frame), note)?)
+        let bytes = serde_json::to_vec(note).expect("a note is plain data");
+        Ok(atomic::write_among_many(&self.file(frame), &bytes)?)
     }
 
     /// Mean confidence over frames, and all that was skipped with equal entries summed.

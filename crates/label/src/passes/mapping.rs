@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use nalgebra::Point3;
-use ommatidia_geometry::{Duration, Ego, Pose, World};
+use ommatidia_geometry::{Ego, Pose, World};
 use ommatidia_scene::{CameraSensor, Rig, Skipped, Trajectory};
 use ommatidia_store::labels::{DepthRow, SurfaceRow, Table, TableReader, VoxelsRow};
 use serde_json::json;
@@ -12,7 +12,7 @@ use super::frame_log::{FrameLog, FrameNote};
 use super::{Context, Outcome, Pass, StageSpec};
 use crate::Error;
 use crate::stages::occupancy::{CameraRays, DepthNoise, OccupancyMap, PosedDepth};
-use crate::stages::surface;
+use crate::stages::{depth, surface};
 
 /// Frames that are mapped together. A killed run starts again at the first frame of the segment it was in.
 const SEGMENT_FRAMES: usize = 100;
@@ -20,8 +20,6 @@ const SEGMENT_FRAMES: usize = 100;
 const MARGIN_FRAMES: usize = 20;
 /// Beyond the grid's reach, what is kept of the map, metres.
 const KEEP_MARGIN_M: f64 = 15.0;
-/// An image or sweep this far outside the trajectory in time is still placed.
-const REACH: Duration = Duration(200_000_000);
 
 /// Occupancy and surface in one walk.
 pub(super) struct Mapping;
@@ -87,7 +85,14 @@ impl Output {
     fn finish(self, context: &Context<'_>) -> Result<Outcome, Error> {
         let (confidence, skipped) = self.log.summary(context.frames())?;
         let output = context.labels.assemble(self.stage.table)?;
-        Ok(Outcome { stage: self.stage.name, confidence, skipped, output, trajectory: None })
+        Ok(Outcome {
+            stage: self.stage.name,
+            confidence,
+            skipped,
+            output,
+            trajectory: None,
+            rig: None,
+        })
     }
 }
 
@@ -109,7 +114,7 @@ struct Walk<'a> {
 
 impl<'a> Walk<'a> {
     fn new(context: &'a Context<'a>) -> Result<Self, Error> {
-        let rig = &context.reader.clip().rig;
+        let rig = &context.rig;
         let eye = |(index, sensor): (usize, &'a CameraSensor)| Eye {
             sensor,
             rays: CameraRays::new(
@@ -164,7 +169,7 @@ impl<'a> Walk<'a> {
             let Some(index) = clip.rig.camera_index(&row.camera) else { continue };
             let taken =
                 clip_frame.images[index].map_or(clip_frame.timestamp, |image| image.timestamp);
-            let Some(world_from_ego) = self.trajectory.near(taken, REACH) else {
+            let Some(world_from_ego) = self.trajectory.near(taken, Trajectory::REACH) else {
                 unplaced.push(outside_trajectory("depth map"));
                 continue;
             };
@@ -181,7 +186,8 @@ impl<'a> Walk<'a> {
         let clouds = if self.context.config.use_lidar { clip_frame.clouds.as_slice() } else { &[] };
         for (cloud, lidar) in clouds.iter().zip(&clip.rig.lidars) {
             let Some(cloud) = cloud else { continue };
-            let Some(world_from_ego) = self.trajectory.near(cloud.timestamp, REACH) else {
+            let Some(world_from_ego) = self.trajectory.near(cloud.timestamp, Trajectory::REACH)
+            else {
                 unplaced.push(outside_trajectory("lidar sweep"));
                 continue;
             };
@@ -204,9 +210,10 @@ impl<'a> Walk<'a> {
     ) -> Result<(), Error> {
         let frames = &self.context.reader.clip().frames;
         let timestamp = frames[frame].timestamp;
-        let world_from_ego = self.trajectory.near(timestamp, REACH).unwrap_or_else(|| {
-            panic!("the odometry places every frame, and so the one at {timestamp} s")
-        });
+        let world_from_ego =
+            self.trajectory.near(timestamp, Trajectory::REACH).unwrap_or_else(|| {
+                panic!("the odometry places every frame, and so the one at {timestamp} s")
+            });
         let since = frames[frame.saturating_sub(MARGIN_FRAMES)].timestamp;
         map.forget(&Point3::from(world_from_ego.translation), self.radius_m, since);
         for output in outputs.iter().filter(|output| !output.has(frame)) {
@@ -264,26 +271,11 @@ const DISPARITY_SIGMA_PX: f64 = 0.5;
 /// Baseline that motion gives a camera without a partner, metres: some frames of slow driving.
 const MOTION_BASELINE_M: f64 = 0.5;
 
-/// Baselines of at least this share of the longest make a pair, as the depth stage chooses them.
-const SIMILAR_BASELINE: f64 = 0.5;
-
-/// Of a camera's depth: by the shortest baseline that a pair with a camera that looks the same way would
-/// have.
+/// Of a camera's depth, as its pair or its own motion measures it.
 fn noise(rig: &Rig, camera: usize) -> DepthNoise {
-    let this = &rig.cameras[camera];
-    let baseline_m = |other: &CameraSensor| {
-        let this_from_other = this.ego_from_camera.inverse() * other.ego_from_camera;
-        (this_from_other.rotation.angle() < 0.2).then(|| this_from_other.translation.norm())
-    };
-    let others = rig.cameras.iter().enumerate().filter(|(index, _)| *index != camera);
-    let baselines: Vec<f64> =
-        others.filter_map(|(_, other)| baseline_m(other)).filter(|m| *m > 0.05).collect();
-    let longest = baselines.iter().copied().fold(0.0, f64::max);
-    let shortest =
-        baselines.into_iter().filter(|m| *m >= SIMILAR_BASELINE * longest).min_by(f64::total_cmp);
     DepthNoise::disparity(
-        this.intrinsics.focal_px().0,
-        shortest.unwrap_or(MOTION_BASELINE_M),
+        rig.cameras[camera].intrinsics.focal_px().0,
+        depth::pair_baseline_m(rig, camera).unwrap_or(MOTION_BASELINE_M),
         DISPARITY_SIGMA_PX,
     )
 }

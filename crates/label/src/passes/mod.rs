@@ -5,7 +5,7 @@ mod frame_log;
 mod mapping;
 mod odometry;
 
-use ommatidia_scene::{PoseSource, Scale, Skipped, Trajectory};
+use ommatidia_scene::{PoseSource, Rig, Scale, Skipped, Trajectory};
 use ommatidia_store::ClipReader;
 use ommatidia_store::labels::{LabelsWriter, Table, TableRecord};
 use serde_json::Value;
@@ -47,6 +47,8 @@ pub(crate) struct Context<'a> {
     pub(crate) config: &'a LabelConfig,
     /// Of the odometry, once it has run.
     pub(crate) trajectory: Option<Trajectory>,
+    /// The clip's, its cameras where the odometry found them.
+    pub(crate) rig: Rig,
     pub(crate) observer: &'a dyn Observer,
 }
 
@@ -74,4 +76,6 @@ pub(crate) struct Outcome {
     pub(crate) output: TableRecord,
     /// Of a stage that makes the trajectory.
     pub(crate) trajectory: Option<(PoseSource, Scale)>,
+    /// Of a stage that corrects where the cameras are.
+    pub(crate) rig: Option<Rig>,
 }

@@ -3,7 +3,9 @@
 use std::fs;
 use std::path::Path;
 
-use ommatidia_scene::Trajectory;
+use nalgebra::UnitQuaternion;
+use ommatidia_geometry::Pose;
+use ommatidia_scene::{PoseSample, PoseSource, Scale, Trajectory, TrajectoryError};
 use ommatidia_store::atomic;
 use ommatidia_store::labels::Table;
 use serde::{Deserialize, Serialize};
@@ -14,8 +16,10 @@ use crate::Error;
 use crate::pipeline::{Images, scratch};
 use crate::stages::odometry::{self, OdometryInput};
 
-/// Frames between two saved states. Saving takes milliseconds, a frame some tens of them.
-const SAVE_EVERY: usize = 8;
+/// Frames between two saved states at the beginning. Saving takes milliseconds, a frame some tens of
+/// them. Later a save comes after this share of the frames so far, so that saving a state that grows
+/// with them costs no more per frame in a long clip than in a short one.
+const SAVE_EVERY: (usize, usize) = (8, 32);
 
 /// The ego trajectory.
 pub(super) struct Odometry;
@@ -42,18 +46,22 @@ impl Pass for Odometry {
 
     fn run(&self, context: &Context<'_>, _: &[&'static str]) -> Result<Vec<Outcome>, Error> {
         let clip = context.reader.clip();
-        let prior = clip.trajectory.as_ref().filter(|_| context.config.use_poses);
+        let satellites = satellites(context)?;
+        let prior = clip.trajectory.as_ref().or(satellites.as_ref());
+        let prior = prior.filter(|_| context.config.use_poses);
         let file = scratch::path(context.labels, "odometry", scratch::STATE);
         let mut images = Images::new(context.reader);
         let (mut next, mut odometry) = start(context, &file, &mut images)?;
+        let mut saved = next;
         while next < context.frames() {
             let frame = images.frame(next)?;
             let timestamp = clip.frames[next].timestamp;
             odometry.step(&OdometryInput { timestamp, images: &frame, prior })?;
             images.forget_before(next);
             next += 1;
-            if next % SAVE_EVERY == 0 {
+            if next >= saved + SAVE_EVERY.0.max(saved / SAVE_EVERY.1) {
                 save(&file, next, odometry.checkpoint()?)?;
+                saved = next;
             }
             context.advance(next)?;
         }
@@ -67,8 +75,33 @@ impl Pass for Odometry {
             trajectory: Some((trajectory.source, trajectory.scale)),
             skipped: result.skipped,
             output,
+            rig: Some(result.rig),
         }])
     }
+}
+
+/// Positions that a receiver recorded, for a clip without poses; their orientations say nothing.
+fn satellites(context: &Context<'_>) -> Result<Option<Trajectory>, Error> {
+    let clip = context.reader.clip();
+    if clip.trajectory.is_some() || !context.config.use_poses {
+        return Ok(None);
+    }
+    let mut samples: Vec<PoseSample> = Vec::new();
+    for frame in &clip.frames {
+        for fix in context.reader.motion(frame)?.gnss {
+            let world_from_ego = Pose::new(UnitQuaternion::identity(), fix.p_in_world_m.into());
+            // Readings may be listed with two frames.
+            if samples.last().is_none_or(|last| last.timestamp < fix.timestamp) {
+                samples.push(PoseSample { timestamp: fix.timestamp, world_from_ego });
+            }
+        }
+    }
+    let path = |samples| Trajectory::new(PoseSource::Gnss, Scale::Metric, samples);
+    let wrong = |cause: TrajectoryError| Error::Input {
+        stage: "odometry",
+        what: format!("readings of satellite navigation: {cause}"),
+    };
+    if samples.is_empty() { Ok(None) } else { path(samples).map(Some).map_err(wrong) }
 }
 
 /// From the saved state, if there is one.

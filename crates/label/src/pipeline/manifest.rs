@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use ommatidia_scene::{ContentHash, Input, Provenance};
-use ommatidia_store::labels::{ClipIdentity, Manifest, StageRecord};
+use ommatidia_store::labels::{ClipIdentity, LabelsWriter, Manifest, StageRecord, Table};
 use ommatidia_store::{ClipReader, hash};
 
 use super::LabelConfig;
@@ -31,9 +31,15 @@ pub(super) fn current(
     fresh.grid = Some(config.grid);
     fresh.surface = Some(config.surface_grid);
     match Manifest::read(directory) {
+        Ok(found) if !found.stages.iter().all(|record| super::is_stage(&record.name)) => {
+            Err(Error::NotMade { directory: directory.to_owned() })
+        }
         // Stages of another version of the clip stay until they are made again: their keys differ.
         Ok(found) if found.clip.id == fresh.clip.id => {
             fresh.trajectory = found.trajectory;
+            if !found.stages.is_empty() {
+                fresh.rig = found.rig;
+            }
             fresh.stages = found.stages;
             Ok(fresh)
         }
@@ -71,6 +77,28 @@ pub(super) fn holds(
     })
 }
 
+/// Takes out the results that these keys do not stand for, and removes their tables; the manifest first,
+/// so that no kill leaves one that it vouches for and that is not there.
+pub(super) fn drop_stale(
+    manifest: &mut Manifest,
+    labels: &LabelsWriter,
+    keys: &BTreeMap<&'static str, ContentHash>,
+) -> Result<(), Error> {
+    let is_current = |record: &StageRecord| keys.get(record.name.as_str()) == Some(&record.key);
+    let (current, stale): (Vec<StageRecord>, Vec<StageRecord>) =
+        std::mem::take(&mut manifest.stages).into_iter().partition(is_current);
+    manifest.stages = current;
+    if stale.is_empty() {
+        return Ok(());
+    }
+    if stale.iter().any(|record| record.outputs.iter().any(|o| o.table == Table::Trajectory)) {
+        manifest.trajectory = None;
+    }
+    labels.finish(manifest)?;
+    let outputs = stale.iter().flat_map(|record| &record.outputs);
+    Ok(outputs.into_iter().try_for_each(|output| labels.remove_table(output.table))?)
+}
+
 /// Puts a stage's result in, in place of an earlier one.
 pub(super) fn record(
     manifest: &mut Manifest,
@@ -79,6 +107,9 @@ pub(super) fn record(
 ) {
     if outcome.trajectory.is_some() {
         manifest.trajectory = outcome.trajectory;
+    }
+    if let Some(rig) = outcome.rig {
+        manifest.rig = rig;
     }
     manifest.stages.retain(|record| record.name != outcome.stage);
     manifest.stages.push(StageRecord {

@@ -3,7 +3,8 @@
 //!
 //! A stage's key is the hash of the clip's content, the program's and the stage's version, the stage's
 //! configuration, and the keys of the stages it needs. A stage whose key stands in the manifest is not run
-//! again. While a stage runs, each frame's result lies in a part of its own; a killed run finds them and
+//! again; results of other keys are removed before the first stage runs, since the manifest would misstate
+//! how they were made. While a stage runs, each frame's result lies in a part of its own; a killed run finds them and
 //! goes on behind the last. The parts are removed once the manifest vouches for the table made of them.
 
 mod config;
@@ -54,12 +55,18 @@ pub fn stage_names() -> Vec<&'static str> {
     PASSES.iter().flat_map(|pass| pass.stages()).map(|stage| stage.name).collect()
 }
 
+/// Whether a stage of that name is among [`stage_names`].
+fn is_stage(name: &str) -> bool {
+    stage_names().contains(&name)
+}
+
 /// Labels a clip into a directory. Interrupted or killed, the same call goes on where it stopped and the
 /// labels end up with the same bytes.
 ///
 /// # Errors
-/// [`Error::UnknownStage`]; [`Error::Config`]; [`Error::Interrupted`] if the observer says so; whatever a stage cannot cope
-/// with; [`Error::Store`] where the clip cannot be read or the labels not written.
+/// [`Error::UnknownStage`]; [`Error::Config`]; [`Error::OtherClip`] and [`Error::NotMade`] if something else lies in the
+/// directory; [`Error::Interrupted`] if the observer says so; whatever a stage cannot cope with; [`Error::Store`] where the
+/// clip cannot be read, the labels not written, or another process is writing them.
 pub fn label(
     reader: &ClipReader,
     directory: &Path,
@@ -71,7 +78,7 @@ pub fn label(
     let keys = key::all(reader.content_hash(), &options.config);
     let labels = LabelsWriter::open(directory)?;
     let mut manifest = manifest::current(reader, directory, &options.config)?;
-    let mut ran = Vec::new();
+    let mut ran: Vec<&'static str> = Vec::new();
     for pass in PASSES {
         let holds =
             |stage: &&StageSpec| manifest::holds(&manifest, directory, stage, keys[stage.name]);
@@ -83,6 +90,9 @@ pub fn label(
         if missing.is_empty() {
             continue;
         }
+        if ran.is_empty() {
+            manifest::drop_stale(&mut manifest, &labels, &keys)?;
+        }
         for stage in &missing {
             scratch::claim(&labels, stage, keys[stage.name])?;
         }
@@ -92,11 +102,14 @@ pub fn label(
         } else {
             None
         };
-        let context =
-            Context { reader, labels: &labels, config: &options.config, trajectory, observer };
+        let (rig, config) = (manifest.rig.clone(), &options.config);
+        let context = Context { reader, labels: &labels, config, trajectory, rig, observer };
         let names: Vec<&'static str> = missing.iter().map(|stage| stage.name).collect();
         observer.begin(&names.join("+"), context.frames());
-        for outcome in pass.run(&context, &names)? {
+        let outcomes = pass.run(&context, &names).inspect_err(|_| {
+            scratch::leave(&labels, &missing);
+        })?;
+        for outcome in outcomes {
             manifest::record(&mut manifest, outcome, &keys);
         }
         labels.finish(&manifest)?;

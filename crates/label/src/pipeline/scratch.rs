@@ -46,6 +46,22 @@ pub(super) fn clear(labels: &LabelsWriter, stages: &[&StageSpec]) -> Result<(), 
     Ok(())
 }
 
+/// After a failure: claims of stages that got no frame done say nothing and are withdrawn, and with them a
+/// directory that holds nothing else. What fails here is tidied by the next run.
+pub(super) fn leave(labels: &LabelsWriter, stages: &[&StageSpec]) {
+    for stage in stages {
+        let notes = fs::read_dir(path(labels, stage.name, NOTES));
+        let has_notes = notes.is_ok_and(|mut entries| entries.next().is_some());
+        let has_parts = labels.parts(stage.table).map_or(true, |parts| !parts.is_empty());
+        if !has_notes && !has_parts && !path(labels, stage.name, STATE).exists() {
+            let _ = clear_one(labels, stage);
+        }
+    }
+    // Each only if it is empty.
+    let _ = fs::remove_dir(labels.directory().join(FOLDER));
+    let _ = fs::remove_dir(labels.directory());
+}
+
 /// The key goes last: as long as it is there, so is everything that it vouches for.
 fn clear_one(labels: &LabelsWriter, stage: &StageSpec) -> Result<(), Error> {
     remove(&path(labels, stage.name, NOTES), |path| fs::remove_dir_all(path))?;

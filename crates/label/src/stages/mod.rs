@@ -3,4 +3,5 @@
 pub mod depth;
 pub mod occupancy;
 pub mod odometry;
+mod overlap;
 pub mod surface;

@@ -15,7 +15,7 @@ use ommatidia_scene::{
     CameraSensor, LidarSensor, PoseSample, PoseSource, Provenance, Rig, Scale, Shutter, Skipped,
 };
 
-use super::common::image_size::{image_size, read_image};
+use super::common::image_file::read_image;
 use super::common::inputs::{Inputs, subdirectories};
 use super::common::numbered::Numbered;
 use super::common::poses::PoseQueue;
@@ -277,7 +277,7 @@ impl Calibration {
         let mut rig = Rig::default();
         for files in cameras {
             let path = files.path(files.first().unwrap_or_default());
-            let size = image_size(&read_image(&path, "it is the first of its camera")?)?;
+            let size = crate::image::size(&read_image(&path, "it is the first of its camera")?)?;
             rig.cameras.push(self.camera(files.sensor, size)?);
         }
         if let Some(camera_0_from_lidar) = self.camera_0_from_lidar.filter(|_| with_lidar) {

@@ -65,7 +65,7 @@ pub struct Manifest {
     pub provenance: Provenance,
     /// Name of the taxonomy that classes refer to.
     pub taxonomy: String,
-    /// The clip's sensors.
+    /// The clip's sensors, cameras where the odometry found them to be: what depth was made with.
     pub rig: Rig,
     /// Where the trajectory comes from and what fixes its scale; `None` without one.
     pub trajectory: Option<(PoseSource, Scale)>,

@@ -1,6 +1,6 @@
 //! Writes labels.
 
-use std::fs;
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
 use ommatidia_scene::PoseSample;
@@ -16,24 +16,27 @@ const PARTS: &str = ".parts";
 const ENDING: &str = "parquet";
 
 /// A labels directory under construction. Every step is atomic: killed anywhere, it leaves whole parts and
-/// whole tables, and the next writer goes on from them.
+/// whole tables, and the next writer goes on from them. Two cannot be open on one directory.
 #[derive(Debug)]
 pub struct LabelsWriter {
     directory: PathBuf,
+    /// Kept for as long as this writes.
+    _lock: Option<File>,
 }
 
 impl LabelsWriter {
     /// Opens or creates the directory, and removes what killed writers left half-done.
     ///
     /// # Errors
-    /// [`Error::Write`], [`Error::DiskFull`].
+    /// [`Error::Write`], [`Error::DiskFull`]; [`Error::Busy`] if another process writes there.
     pub fn open(directory: &Path) -> Result<Self, Error> {
         atomic::create_directory(directory)?;
+        let lock = atomic::lock_directory(directory)?;
         atomic::clean(directory);
         for table in Table::ALL {
             atomic::clean(&directory.join(PARTS).join(table.name()));
         }
-        Ok(Self { directory: directory.to_owned() })
+        Ok(Self { directory: directory.to_owned(), _lock: lock })
     }
 
     /// Where the labels are.
@@ -49,7 +52,7 @@ impl LabelsWriter {
         let path = self.part(R::TABLE, number);
         let bytes = encode(rows).map_err(|what| Error::Labels { path: path.clone(), what })?;
         atomic::create_directory(&self.parts_of(R::TABLE))?;
-        atomic::write_bytes(&path, &bytes)
+        atomic::write_among_many(&path, &bytes)
     }
 
     /// Numbers of the parts that are there, ascending.

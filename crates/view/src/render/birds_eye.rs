@@ -91,10 +91,10 @@ pub fn observed_extent(space: &VectorSpace) -> Option<Extent> {
     for point in space.lanes.iter().flat_map(|g| &g.lanes).flat_map(|lane| &lane.centreline_m) {
         include(f64::from(point[0]), f64::from(point[1]));
     }
-    let anything = space.occupancy.is_some()
-        || space.surface.is_some()
-        || space.objects.is_some()
-        || space.lanes.is_some();
+    // What was estimated and saw nothing is nothing to look at either.
+    let voxels = space.occupancy.as_ref().is_some_and(|o| o.observed.ones().next().is_some());
+    let ground = space.surface.as_ref().is_some_and(|s| s.height_m.iter().any(|h| h.is_finite()));
+    let anything = voxels || ground || space.objects.is_some() || space.lanes.is_some();
     anything.then_some(extent)
 }
 
@@ -243,6 +243,9 @@ mod tests {
     #[test]
     fn the_extent_holds_what_was_observed() {
         assert_eq!(observed_extent(&VectorSpace::default()), None);
+        let blind = Occupancy::unobserved(GridSpec::default());
+        let blind = VectorSpace { occupancy: Some(blind), ..VectorSpace::default() };
+        assert_eq!(observed_extent(&blind), None);
         let mut wide = space();
         wide.occupancy.as_mut().unwrap().grid.min_corner_m = [20.0, -2.0, 0.0];
         let extent = observed_extent(&wide).unwrap();

@@ -36,9 +36,6 @@ pub(super) fn picture(
                     @for radius_m in (1..=10).map(|i| f64::from(i) * 10.0) {
                         @if radius_m < extent.max_x_m.max(extent.max_y_m) {
                             circle.ring cx=(r(ego_x)) cy=(r(ego_y)) r=(r(radius_m * px_per_m)) {}
-                            @if radius_m < extent.max_x_m - 1.0 {
-                                text.ring x=(r(ego_x + 3.0)) y=(r(ego_y - radius_m * px_per_m - 3.0)) { (radius_m) " m" }
-                            }
                         }
                     }
                     @for lane in space.lanes.iter().flat_map(|graph| &graph.lanes) {
@@ -48,6 +45,10 @@ pub(super) fn picture(
                         polygon.object points=(outline(object)) style=(stroke(input, object.class)) {}
                     }
                     (vehicle(ego_x, ego_y, px_per_m))
+                    // Over everything, or voxels would hide them.
+                    @for radius_m in (1..=10).map(|i| f64::from(i) * 10.0).filter(|m| *m < extent.max_x_m - 1.0) {
+                        text.ring x=(r(ego_x + 3.0)) y=(r(ego_y - radius_m * px_per_m - 3.0)) { (radius_m) " m" }
+                    }
                     g.bar {
                         rect x="10" y=(r(height - 16.0)) width=(r(bar_m * px_per_m)) height="4" {}
                         text x=(r(14.0 + bar_m * px_per_m)) y=(r(height - 10.0)) { (bar_m) " m" }

@@ -35,17 +35,16 @@ fn one_frame(
     let time_s = (frame.space.timestamp - start).as_secs_f64();
     let speed = input.trajectory.as_ref().and_then(|t| speed_at(t, frame.space.timestamp));
     let space = &frame.space;
+    let seen = observed_extent(space).is_some();
     let oblique_view = match &space.occupancy {
-        Some(_) => {
+        Some(_) if seen => {
             let picture = oblique(space, &input.taxonomy, &ObliqueView::default());
             Some(data_uri("image/jpeg", &jpeg(&picture)?))
         }
-        None => None,
+        _ => None,
     };
     let from_above = match extent {
-        Some(extent) if observed_extent(space).is_some() => {
-            Some(above::picture(input, space, extent)?)
-        }
+        Some(extent) if seen => Some(above::picture(input, space, extent)?),
         _ => None,
     };
     let cameras = cameras::pictures(input, frame)?;
@@ -62,7 +61,7 @@ fn one_frame(
                 }
             }
             @if let Some(from_above) = &from_above { (from_above) }
-            @if oblique_view.is_none() && from_above.is_none() { p.none { "Nothing around the vehicle was estimated in this frame." } }
+            @if oblique_view.is_none() && from_above.is_none() { p.none { "Nothing around the vehicle was measured in this frame; the stages below say why." } }
             (cameras)
         }
     })

@@ -9,6 +9,8 @@ use ommatidia_store::{ClipReader, Labels};
 use serde::Serialize;
 use serde_json::Value;
 
+use super::names;
+
 /// Everything that one page shows.
 #[derive(Debug, Clone)]
 pub struct ReportInput {
@@ -76,6 +78,8 @@ pub struct MetricTable {
 pub struct MetricRow {
     /// Its key, as `omma eval --json` prints it; nested keys are joined by a dot.
     pub key: String,
+    /// What people call it.
+    pub name: String,
     /// Its value for people.
     pub value: String,
     /// Its unit; empty for a pure number.
@@ -149,7 +153,8 @@ impl MetricTable {
         match serde_json::to_value(report) {
             Ok(value) => collect(String::new(), &value, &mut rows),
             Err(cause) => {
-                rows.push(MetricRow { key: "not shown".into(), value: cause.to_string(), unit: "" })
+                let (key, name) = (String::new(), "not shown".to_owned());
+                rows.push(MetricRow { key, name, value: cause.to_string(), unit: "" });
             }
         }
         Self { title: title.into(), rows }
@@ -177,8 +182,8 @@ fn collect(key: String, value: &Value, rows: &mut Vec<MetricRow>) {
         Value::Bool(flag) => flag.to_string(),
         Value::String(word) => word.clone(),
     };
-    let unit = unit_of(&key);
-    rows.push(MetricRow { key, value: text, unit });
+    let (name, unit) = (names::name_of(&key), names::unit_of(&key));
+    rows.push(MetricRow { key, name, value: text, unit });
 }
 
 /// Four significant digits, without an exponent where that stays short.
@@ -192,21 +197,6 @@ fn significant(value: f64) -> String {
     } else {
         format!("{value:.3e}")
     }
-}
-
-/// Units by the naming of `omma eval`'s keys.
-fn unit_of(key: &str) -> &'static str {
-    const BY_SUFFIX: [(&str, &str); 8] = [
-        ("_deg_per_100m", "deg/100 m"),
-        ("_percent", "%"),
-        ("_px_m", "px m"),
-        ("_deg", "deg"),
-        ("_m", "m"),
-        ("_s", "s"),
-        ("_px", "px"),
-        ("sq_rel", "m"),
-    ];
-    BY_SUFFIX.iter().find(|(suffix, _)| key.ends_with(suffix)).map_or("", |&(_, unit)| unit)
 }
 
 /// At most `count` frames of `total`, spread evenly and away from both ends, where labels know least.
@@ -243,6 +233,9 @@ mod tests {
         assert_eq!(row("points"), ("12", ""));
         assert_eq!(row("t_rel_percent"), ("—", "%"));
         assert_eq!(row("per_class.car"), ("0.5000", ""));
+        let names: Vec<&str> = table.rows.iter().map(|row| row.name.as_str()).collect();
+        assert!(names.contains(&"absolute trajectory error, RMSE"), "{names:?}");
+        assert!(names.contains(&"IoU of car"), "{names:?}");
     }
 
     #[test]

@@ -7,6 +7,7 @@ mod cameras;
 mod chart;
 mod frames;
 mod input;
+mod names;
 mod path;
 mod tables;
 

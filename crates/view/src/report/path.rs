@@ -66,12 +66,14 @@ pub(super) fn section(input: &ReportInput) -> Markup {
                 span.mark { "● start ■ end" }
             }
             (scale_note(trajectory.scale))
-            figure { figcaption { "From above, true scale, world frame" } (from_above.markup()) }
-            div.profiles {
-                (profile("Speed", &speed, "m/s", 1.0))
-                (profile("Height", &height, "z, m", 1.0))
-                @if let Some(error) = &error {
-                    (profile("Distance from the truth, not aligned", error, "m", 0.05))
+            @if samples.len() < 2 { p.none { "A single pose: there is no path to draw." } } @else {
+                figure { figcaption { "From above, true scale, world frame" } (from_above.markup()) }
+                div.profiles {
+                    (profile("Speed", &speed, "m/s", 1.0))
+                    (profile("Height", &height, "z, m", 1.0))
+                    @if let Some(error) = &error {
+                        (profile("Distance from the truth, not aligned", error, "m", 0.05))
+                    }
                 }
             }
         }

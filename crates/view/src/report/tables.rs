@@ -17,7 +17,7 @@ pub(super) fn metrics(input: &ReportInput) -> Markup {
                             h3 { (table.title) }
                             table { tbody {
                                 @for row in &table.rows {
-                                    tr { th { code { (row.key) } } td.number { (row.value) } td.unit { (row.unit) } }
+                                    tr { th title=(row.key) { (row.name) } td.number { (row.value) } td.unit { (row.unit) } }
                                 }
                             } }
                         }

@@ -1,6 +1,6 @@
 //! `omma eval depth`.
 
-use ommatidia_geometry::{Camera, Duration, Lidar, Pose};
+use ommatidia_geometry::{Camera, Lidar, Pose};
 use ommatidia_metrics::depth::{
     DepthAccumulator, DepthProtocol, DepthReport, LidarView, VisibilityConfig, visible_projection,
 };
@@ -14,9 +14,6 @@ use super::runs::{Evaluated, frame_record};
 use super::{Compared, Truth, open_truth};
 use crate::failure::Failure;
 use crate::output;
-
-/// How far outside a trajectory's span a sensor is still placed.
-const REACH: Duration = Duration(200_000_000);
 
 /// The metric, and whether the truth had a part in making what is measured.
 #[derive(Debug, Clone, Serialize)]
@@ -132,16 +129,8 @@ fn camera_from_lidar(
     [image_time, cloud_time]: [ommatidia_geometry::Timestamp; 2],
     trajectory: Option<&Trajectory>,
 ) -> Pose<Camera, Lidar> {
-    let at = |time| trajectory.and_then(|trajectory| trajectory.near(time, REACH));
-    let camera_from_ego = camera.ego_from_camera.inverse();
-    match (at(image_time), at(cloud_time)) {
-        (Some(world_from_ego_then), Some(world_from_ego_at_sweep)) => {
-            camera_from_ego
-                * (world_from_ego_then.inverse() * world_from_ego_at_sweep)
-                * *ego_from_lidar
-        }
-        _ => camera_from_ego * *ego_from_lidar,
-    }
+    let moved = trajectory.and_then(|path| path.motion(image_time, cloud_time));
+    camera.ego_from_camera.inverse() * moved.unwrap_or_default() * *ego_from_lidar
 }
 
 /// Depth against dense depth of other labels.

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use nalgebra::Point3;
-use ommatidia_geometry::Duration;
 use ommatidia_metrics::occupancy::{self, OccupancyCounts, Visibility};
 use ommatidia_metrics::occupancy_lidar::{LidarAgreement, in_view, lidar_agreement};
 use ommatidia_metrics::occupancy_rays::{RayCounts, compare_rays, lidar_rays};
@@ -22,8 +21,6 @@ use crate::output;
 const RANGE_M: f64 = 30.0;
 /// Rays of the ray metric start this far above the ego origin, as from a lidar on the roof, metres.
 const SENSOR_HEIGHT_M: f64 = 1.8;
-/// How far outside a trajectory's span a sweep is still placed.
-const REACH: Duration = Duration(200_000_000);
 
 /// Metrics of the records. A class's share of the mean IoU over a frame alone is that frame's.
 const RULES: &[(&str, MetricRule)] = &[
@@ -110,13 +107,8 @@ fn returns_in_ego(
     let mut returns = Vec::new();
     for (cloud, lidar) in frame.clouds.iter().zip(&rig.lidars) {
         let Some(cloud) = cloud else { continue };
-        let at = |time| trajectory.and_then(|trajectory| trajectory.near(time, REACH));
-        let ego_from_lidar = match (at(frame.timestamp), at(cloud.timestamp)) {
-            (Some(world_from_ego), Some(world_from_ego_at_sweep)) => {
-                world_from_ego.inverse() * world_from_ego_at_sweep * lidar.ego_from_lidar
-            }
-            _ => lidar.ego_from_lidar,
-        };
+        let moved = trajectory.and_then(|path| path.motion(frame.timestamp, cloud.timestamp));
+        let ego_from_lidar = moved.unwrap_or_default() * lidar.ego_from_lidar;
         let points = reader.cloud(cloud)?;
         returns
             .extend(points.xyz_m.iter().map(|p| ego_from_lidar * Point3::from(p.map(f64::from))));

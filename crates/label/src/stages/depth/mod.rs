@@ -211,6 +211,14 @@ impl Depth {
     }
 }
 
+/// Distance between the cameras of the stereo pair that a camera's depth comes from, metres; `None` if
+/// it is in no pair.
+pub fn pair_baseline_m(rig: &Rig, camera: usize) -> Option<f64> {
+    let pairs = pairs::stereo_pairs(rig);
+    let pair = pairs.iter().find(|pair| pair.first == camera || pair.second == camera)?;
+    Some(pair.rectification.baseline_m)
+}
+
 const PARTNER_SEES_IT: &str = "its stereo partner's depth covers what it sees";
 
 fn image<'a>(input: &DepthInput<'a>, camera: usize) -> Option<&'a GrayImage> {

@@ -1,9 +1,11 @@
 //! Which cameras of a rig make stereo pairs.
 
-use nalgebra::{Point2, Point3};
+use nalgebra::{Matrix3, Vector3};
 use ommatidia_geometry::camera::{Rectification, StereoView, rectify};
-use ommatidia_geometry::{Camera, CameraModel, Ego, Pose};
+use ommatidia_geometry::{Camera, Ego, Pose};
 use ommatidia_scene::{CameraSensor, Rig};
+
+use crate::stages::overlap::overlap;
 
 /// Two cameras that see the same scene side by side.
 #[derive(Debug, Clone, PartialEq)]
@@ -14,21 +16,27 @@ pub(super) struct Pair {
     pub(super) second: usize,
     /// The virtual cameras that make rows correspond.
     pub(super) rectification: Rectification,
-    /// The images correspond as they are.
+    /// The images' rows correspond as they are.
     pub(super) is_rectified: bool,
+    /// Of such images: from pixels of the right one, homogeneous, to those of a camera that looks
+    /// exactly as the left one does. `None` where the right one does.
+    pub(super) level_from_right: Option<Matrix3<f64>>,
 }
 
 /// Least share of the first image that the second camera must see too.
 const LEAST_OVERLAP: f64 = 0.6;
-/// Depth at which overlap is judged, metres.
-const OVERLAP_DEPTH_M: f64 = 20.0;
 /// A pair counts as long as others if its baseline is at least this share of theirs.
 const SIMILAR_BASELINE: f64 = 0.5;
 /// Largest part of the baseline across the rows or along the view for images to be used as they
 /// are: at 100 pixels of disparity rows are then off by one pixel at most.
 const STRAIGHT: f64 = 0.01;
-/// Largest angle between the axes of two cameras used as they are, radians: a tenth of a pixel.
-const PARALLEL_RAD: f64 = 1e-4;
+/// Largest angle between the axes of two cameras taken for parallel, radians: a hundredth of a pixel.
+const PARALLEL_RAD: f64 = 1e-5;
+/// Farthest that rows of images used as they are may be apart, pixels: such is the matcher's noise,
+/// and resampling would cost as much sharpness.
+const MAX_ROW_PX: f64 = 0.7;
+/// Farthest that their columns may be shifted, pixels: it must not use up the matcher's range.
+const MAX_COLUMN_PX: f64 = 8.0;
 
 /// Disjoint pairs. Of pairs with similar baselines those next to each other in the rig come first, in
 /// the rig's order, as recordings list them; then those with the longer baseline.
@@ -80,49 +88,42 @@ fn pair(rig: &Rig, first: usize, second: usize) -> Option<Pair> {
     let baseline = left.ego_from_camera.inverse() * right.ego_from_camera;
     // A pair above each other would need turned images.
     let is_sideways = baseline.translation.x > baseline.translation.y.abs();
-    (is_sideways && overlap(left, right, &baseline) >= LEAST_OVERLAP).then(|| Pair {
+    if !is_sideways || overlap(left, right) < LEAST_OVERLAP {
+        return None;
+    }
+    let level_from_right = level_from_right(left, right, &baseline);
+    Some(Pair {
         first,
         second,
         rectification,
-        is_rectified: is_rectified(left, right, &baseline),
+        is_rectified: level_from_right.is_some(),
+        level_from_right: level_from_right.filter(|_| baseline.rotation.angle() > PARALLEL_RAD),
     })
 }
 
-fn is_rectified(
+/// From pixels of the right image to those of a camera parallel to the left one, if both images can
+/// be matched row by row as they are.
+fn level_from_right(
     left: &CameraSensor,
     right: &CameraSensor,
     left_from_right: &Pose<Camera, Camera>,
-) -> bool {
+) -> Option<Matrix3<f64>> {
     use ommatidia_geometry::Intrinsics::Pinhole;
-    let (Pinhole(a), Pinhole(b)) = (&left.intrinsics, &right.intrinsics) else { return false };
+    let (Pinhole(a), Pinhole(b)) = (&left.intrinsics, &right.intrinsics) else { return None };
     let same = |a: f64, b: f64| (a - b).abs() < 1e-3;
     let pinholes = same(a.fx, b.fx) && same(a.fy, b.fy) && same(a.cx, b.cx) && same(a.cy, b.cy);
     let offset = left_from_right.translation;
-    pinholes
-        && left_from_right.rotation.angle() < PARALLEL_RAD
-        && offset.y.abs() < STRAIGHT * offset.x
-        && offset.z.abs() < STRAIGHT * offset.x
-}
-
-/// Share of the left image, at one depth, that the right camera sees too.
-fn overlap(
-    left: &CameraSensor,
-    right: &CameraSensor,
-    left_from_right: &Pose<Camera, Camera>,
-) -> f64 {
-    const GRID: usize = 12;
-    let right_from_left = left_from_right.inverse();
-    let sees = |i: usize| {
-        let share = |k: usize, size: u32| (k as f64 + 0.5) / GRID as f64 * f64::from(size);
-        let pixel = Point2::new(share(i % GRID, left.width), share(i / GRID, left.height));
-        let ray = left.intrinsics.unproject(&pixel)?;
-        let point = right_from_left * Point3::from(ray.into_inner() * OVERLAP_DEPTH_M);
-        let seen = right.intrinsics.project(&point)?;
-        let inside = (0.0..f64::from(right.width)).contains(&seen.x)
-            && (0.0..f64::from(right.height)).contains(&seen.y);
-        inside.then_some(())
-    };
-    (0..GRID * GRID).filter_map(sees).count() as f64 / (GRID * GRID) as f64
+    let is_straight = offset.y.abs() < STRAIGHT * offset.x && offset.z.abs() < STRAIGHT * offset.x;
+    let matrix = Matrix3::new(a.fx, 0.0, a.cx, 0.0, a.fy, a.cy, 0.0, 0.0, 1.0);
+    let level_from_right = matrix * left_from_right.rotation_matrix() * matrix.try_inverse()?;
+    let (width, height) = (f64::from(right.width), f64::from(right.height));
+    let is_level =
+        [(0.0, 0.0), (width, 0.0), (0.0, height), (width, height)].iter().all(|&(x, y)| {
+            let moved = level_from_right * Vector3::new(x, y, 1.0);
+            let (dx, dy) = (moved.x / moved.z - x, moved.y / moved.z - y);
+            moved.z > 0.0 && dx.abs() <= MAX_COLUMN_PX && dy.abs() <= MAX_ROW_PX
+        });
+    (pinholes && is_straight && is_level).then_some(level_from_right)
 }
 
 #[cfg(test)]
@@ -178,6 +179,11 @@ mod tests {
             ..Rig::default()
         };
         assert!(stereo_pairs(&rig(0.0))[0].is_rectified);
+        let nearly = &stereo_pairs(&rig(5e-4))[0];
+        assert!(nearly.is_rectified);
+        // Turned to the left by 0.36 px, its pixels are farther left than in a parallel camera.
+        let level = nearly.level_from_right.unwrap() * Vector3::new(607.0, 185.0, 1.0);
+        assert!((level.x / level.z - 607.0 + 0.359).abs() < 1e-3, "{level}");
         assert!(!stereo_pairs(&rig(0.02))[0].is_rectified);
     }
 }

@@ -1,6 +1,6 @@
 //! Depth of the first camera of a stereo pair.
 
-use nalgebra::{Point2, Point3};
+use nalgebra::{Matrix3, Point2, Point3};
 use ommatidia_geometry::CameraModel;
 use ommatidia_geometry::camera::Pinhole;
 use ommatidia_kernels::remap::{Remap, halve};
@@ -130,8 +130,13 @@ impl PairDepth {
                 let column = (column >> self.halvings).min(matched.width - 1);
                 let row = (row >> self.halvings).min(matched_height - 1);
                 let at = row * matched.width + column;
-                let z = numerator / f32::from(matched.values[at]) / factor;
-                if matched.values[at] != 0 && f64::from(z) <= config.farthest_m {
+                let value = match &self.pair.level_from_right {
+                    None => f32::from(matched.values[at]),
+                    Some(level) => level_value(level, (x, y), matched.values[at], scale as f32),
+                };
+                let z = numerator / value / factor;
+                let is_near = value > 0.0 && f64::from(z) <= config.farthest_m;
+                if matched.values[at] != 0 && is_near {
                     depth_m[x] = z;
                     confidence[x] = match matched.distance[at] {
                         0 => confidence::matched(matched.lead[at]),
@@ -142,6 +147,17 @@ impl PairDepth {
         });
         map
     }
+}
+
+/// What the disparity at a pixel would be if the right camera were parallel to the left one, in the
+/// matcher's units. `level`: from the right image's pixels to those of such a camera; `scale`: pixels
+/// of the image a pixel of the matched one.
+fn level_value(level: &Matrix3<f64>, (x, y): (usize, usize), value: u16, scale: f32) -> f32 {
+    let disparity_px = f64::from(scale * f32::from(value) / f32::from(UNITS));
+    let (column, row) = (x as f64 + 0.5 - disparity_px, y as f64 + 0.5);
+    let along = |i: usize| level[(i, 0)] * column + level[(i, 1)] * row + level[(i, 2)];
+    let shift_px = column - along(0) / along(2);
+    f32::from(value) + shift_px as f32 * f32::from(UNITS) / scale
 }
 
 /// Disparities after filtering and filling.

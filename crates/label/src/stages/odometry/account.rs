@@ -44,6 +44,10 @@ impl Account {
         *self.0.entry(reason).or_default() += 1;
     }
 
+    pub(super) fn count(&self, reason: Reason) -> u64 {
+        self.0.get(&reason).copied().unwrap_or_default()
+    }
+
     pub(super) fn skipped(&self) -> Vec<Skipped> {
         let entry = |(reason, &count): (&Reason, &u64)| {
             let (what, why) = reason.words();

@@ -9,7 +9,7 @@ use rayon::prelude::*;
 use super::adjust::Adjuster;
 use super::follow::{Follower, Partnered};
 use super::ground;
-use super::overlap::Roles;
+use super::roles::Roles;
 use super::shutter;
 use super::state::{Depth, Sighting, State, Track};
 use super::triangulate::{Again, triangulate};

@@ -23,9 +23,10 @@ mod ground;
 mod keyframe;
 mod measure;
 mod motion;
-mod overlap;
+
 mod prepare;
 mod recalibrate;
+mod roles;
 mod shutter;
 mod smooth;
 mod state;
@@ -43,8 +44,8 @@ pub use config::{OdometryConfig, PriorConfig};
 use follow::Follower;
 use keyframe::Keyframer;
 use motion::Motion;
-use overlap::Roles;
 use prepare::{Predicted, fingerprints};
+use roles::Roles;
 use state::{Depth, FrameRecord, Keyframe, Sighting, State};
 use view::Views;
 
@@ -77,7 +78,8 @@ pub struct OdometryFrame {
 /// The path of a clip.
 #[derive(Debug, Clone, PartialEq)]
 pub struct OdometryResult {
-    /// One pose per frame, source [`PoseSource::Odometry`].
+    /// One pose per frame, source [`PoseSource::Odometry`]; that of the given poses where no frame had
+    /// an image.
     pub trajectory: Trajectory,
     /// Of each frame, 0 to 1.
     pub frame_confidence: Vec<f32>,
@@ -181,7 +183,11 @@ impl Odometry {
             })
             .collect();
         let frame_confidence: Vec<f32> = state.frames.iter().map(|f| f.confidence).collect();
-        let trajectory = Trajectory::new(PoseSource::Odometry, self.state.scale(), samples)
+        // Without any image the path is the given one, at the frames' times.
+        let blind = state.account.count(Reason::NoImages) == state.frames.len() as u64;
+        let given = state.prior.filter(|_| blind).map(|(source, _)| source);
+        let source = given.unwrap_or(PoseSource::Odometry);
+        let trajectory = Trajectory::new(source, self.state.scale(), samples)
             .unwrap_or_else(|error| panic!("poses of ascending frames make a path: {error}"));
         OdometryResult {
             trajectory,

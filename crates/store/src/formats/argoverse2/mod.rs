@@ -22,7 +22,7 @@ use ommatidia_scene::{
 };
 
 use super::common::feather::Table;
-use super::common::image_size::read_image;
+use super::common::image_file::read_image;
 use super::common::inputs::Inputs;
 use super::common::poses::PoseQueue;
 use super::common::search::{Found, drives};
@@ -99,8 +99,9 @@ impl PoseColumns {
         check: impl Fn(Option<Pose<A, B>>, &Path, &str) -> Result<Pose<A, B>, Error>,
     ) -> Result<Pose<A, B>, Error> {
         let [w, x, y, z, tx, ty, tz] = std::array::from_fn(|i| self.columns[i][row]);
-        let pose = Pose::from_wxyz([w, x, y, z], [tx, ty, tz]);
-        check(pose, &self.path, &format!("row {row}"))
+        let what = format!("row {row}");
+        sanity::unit([w, x, y, z], &self.path, &what)?;
+        check(Pose::from_wxyz([w, x, y, z], [tx, ty, tz]), &self.path, &what)
     }
 }
 

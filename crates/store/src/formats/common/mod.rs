@@ -1,7 +1,7 @@
 //! What the readers share.
 
 pub(crate) mod feather;
-pub(crate) mod image_size;
+pub(crate) mod image_file;
 pub(crate) mod inputs;
 pub(crate) mod npz;
 pub(crate) mod numbered;

@@ -13,6 +13,8 @@ const MAX_MOUNT_M: f64 = 100.0;
 const MAX_WORLD_M: f64 = 1e8;
 /// Longest focal length and principal point, pixels.
 const MAX_FOCAL_PX: f64 = 1e6;
+/// A quaternion's length may differ from 1 by this much: what rounding to four digits does.
+const MAX_STRETCH: f64 = 1e-3;
 /// The year 2262, the last that nanoseconds in 64 bits reach.
 const MAX_SECONDS: f64 = 9.2e9;
 
@@ -42,6 +44,19 @@ fn within(translation: &Vector3<f64>, limit_m: f64, path: &Path, what: &str) -> 
     }
     let [x, y, z]: [f64; 3] = (*translation).into();
     let what = format!("{what}: the offset ({x}, {y}, {z}) m is beyond {limit_m} m");
+    Err(Error::source(path, what))
+}
+
+/// A quaternion's length is 1, or nearly; [`Pose::from_wxyz`] then makes it so.
+///
+/// # Errors
+/// It is not.
+pub(crate) fn unit(wxyz: [f64; 4], path: &Path, what: &str) -> Result<(), Error> {
+    let length = wxyz.iter().map(|q| q * q).sum::<f64>().sqrt();
+    if (length - 1.0).abs() <= MAX_STRETCH {
+        return Ok(());
+    }
+    let what = format!("{what}: the quaternion {wxyz:?} has length {length}; it must be 1");
     Err(Error::source(path, what))
 }
 

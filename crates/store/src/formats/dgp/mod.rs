@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use ommatidia_geometry::{Ego, Pose, Timestamp, World};
 use ommatidia_scene::{PointCloud, Skipped, VectorSpace};
 
-use super::common::image_size::read_image;
+use super::common::image_file::read_image;
 use super::common::inputs::{Inputs, list};
 use super::common::npz::read_matrix;
 use super::common::poses::PoseQueue;

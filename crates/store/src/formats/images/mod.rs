@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use ommatidia_geometry::Timestamp;
 use ommatidia_scene::{Provenance, Skipped};
 
-use super::common::image_size::read_image;
+use super::common::image_file::read_image;
 use super::common::inputs::{Inputs, inside, list};
 use super::common::skips::Skips;
 use super::common::thinning::Thinning;

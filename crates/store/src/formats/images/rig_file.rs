@@ -80,7 +80,10 @@ struct Mounting {
 impl Mounting {
     fn pose(&self, path: &Path, what: &str) -> Result<Pose<Ego, Camera>, Error> {
         let pose = match (&self.wxyz, &self.translation_m, &self.matrix) {
-            (Some(wxyz), Some(translation_m), None) => Pose::from_wxyz(*wxyz, *translation_m),
+            (Some(wxyz), Some(translation_m), None) => {
+                sanity::unit(*wxyz, path, what)?;
+                Pose::from_wxyz(*wxyz, *translation_m)
+            }
             (None, None, Some(matrix)) if matches!(matrix.len(), 12 | 16) => {
                 Pose::from_row_major(matrix)
             }

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use ommatidia_geometry::Timestamp;
 use ommatidia_scene::{Skipped, Trajectory, VectorSpace};
 
-use super::common::image_size::read_image;
+use super::common::image_file::read_image;
 use super::common::inputs::{Inputs, subdirectories};
 use super::common::poses::PoseQueue;
 use super::common::skips::Skips;

@@ -215,6 +215,7 @@ impl Sensors {
         let name = sensor.channel.clone();
         let what = format!("row {} ({name})", calibration.token);
         let (rotation, translation) = (calibration.rotation, calibration.translation);
+        sanity::unit(rotation, path, &what)?;
         let slot = match sensor.modality.as_str() {
             "camera" => {
                 let ego_from_camera = Pose::from_wxyz(rotation, translation);

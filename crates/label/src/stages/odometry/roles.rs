@@ -1,11 +1,9 @@
 //! Which cameras follow points of their own, and which see the same things: from geometry alone.
 
-use nalgebra::{Point2, Point3};
-use ommatidia_geometry::CameraModel;
 use ommatidia_scene::{CameraSensor, Rig};
 
-/// Distance at which common view is judged, metres.
-const RANGE_M: f64 = 20.0;
+use crate::stages::overlap::{RANGE_M, overlap};
+
 /// Cameras closer than this tell no depth, metres.
 const MIN_BASELINE_M: f64 = 0.03;
 /// Common view worth searching, share of the image.
@@ -50,24 +48,6 @@ impl Roles {
 
 fn baseline_m(a: &CameraSensor, b: &CameraSensor) -> f64 {
     (a.ego_from_camera.translation - b.ego_from_camera.translation).norm()
-}
-
-/// Share of `a`'s image whose content at [`RANGE_M`] is in `b`'s image.
-fn overlap(a: &CameraSensor, b: &CameraSensor) -> f64 {
-    const GRID: (usize, usize) = (16, 10);
-    let b_from_a = b.ego_from_camera.inverse() * a.ego_from_camera;
-    let seen = |i: usize| {
-        let x = ((i % GRID.0) as f64 + 0.5) / GRID.0 as f64 * f64::from(a.width);
-        let y = ((i / GRID.0) as f64 + 0.5) / GRID.1 as f64 * f64::from(a.height);
-        let ray = a.intrinsics.unproject(&Point2::new(x, y))?;
-        let p_in_b = b_from_a * Point3::from(ray.into_inner() * RANGE_M);
-        let pixel = b.intrinsics.project(&p_in_b)?;
-        let inside = (0.0..f64::from(b.width)).contains(&pixel.x)
-            && (0.0..f64::from(b.height)).contains(&pixel.y);
-        inside.then_some(())
-    };
-    let count = GRID.0 * GRID.1;
-    (0..count).filter_map(seen).count() as f64 / count as f64
 }
 
 #[cfg(test)]
