@@ -56,7 +56,8 @@ fn header(input: &ReportInput) -> Markup {
         _ => 0.0,
     };
     let rate = (count > 1 && duration_s > 0.0).then(|| (count - 1) as f64 / duration_s);
-    let path_m = input.trajectory.as_ref().map(|t| t.path_m());
+    let driven = input.trajectory.as_ref().filter(|t| t.samples().len() > 1);
+    let path_m = driven.map(|t| t.path_m());
     html! {
         header {
             p.kind { "Ommatidia · labelled drive" }
