@@ -196,7 +196,7 @@ fn clouds_pictures_and_confidences() {
     assert_eq!((result["accuracy_m"].as_f64(), result["points"].as_u64()), (Some(0.5), Some(1)));
     assert_eq!(result["f_scores"][0]["recall"], 0.5);
     let cut = at("cut.ply", &ply("0 0 0.5\n", 3));
-    refused(&[&base[..], &[&cut]].concat(), &["cut.ply", "vertex 1, x: the file ends here"]);
+    refused(&[&base[..], &[&cut]].concat(), &["cut.ply", "announces 3 vertices"]);
     let nan = at("nan.ply", &ply("0 0 0\n0 nan 0\n", 2));
     refused(&[&base[..], &[&nan]].concat(), &["prediction point 1: is not finite"]);
 

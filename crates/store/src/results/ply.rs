@@ -304,7 +304,7 @@ mod tests {
         check("plx\n", "first line");
         check("ply\nformat ascii 1.0\n", "no end");
         check(&TEXT.replace("float y", "float w"), "lacks `x`, `y` or `z`");
-        check(&TEXT.replace("vertex 2", "vertex 9"), "vertex 3, ");
+        check(&TEXT.replace("vertex 2", "vertex 3"), "vertex 2, nx: the file ends here");
         check(&TEXT.replace("vertex 2", "vertex 4000000000"), "announces 4000000000 vertices");
         check(&TEXT.replace("5.5", "five"), "vertex 1, y: \"five\" is not a number");
         check(&TEXT.replace("double z", "quad z"), "no type \"quad\"");
