@@ -61,9 +61,14 @@ impl RayFlow {
         }
     }
 
-    /// The challenge's figures; `None` if no ray was judged. `moving`: the classes that have a velocity.
-    pub fn score(&self, moving: impl Fn(ClassId) -> bool) -> Option<OccScore> {
-        let ray_iou_at = self.counts.ray_iou(|_| true)?;
+    /// The challenge's figures over the classes that `counts` names; `None` if no ray ends in one.
+    /// `moving`: the classes that have a velocity.
+    pub fn score(
+        &self,
+        counts: impl Fn(ClassId) -> bool,
+        moving: impl Fn(ClassId) -> bool,
+    ) -> Option<OccScore> {
+        let ray_iou_at = self.counts.ray_iou(counts)?;
         let ray_iou = ray_iou_at.iter().sum::<f64>() / THRESHOLDS_M.len() as f64;
         let errors = self.errors.iter().filter(|(class, (_, rays))| moving(**class) && *rays > 0);
         let mave_m_s = mean(errors.map(|(_, (sum, rays))| sum / *rays as f64));
@@ -140,7 +145,7 @@ mod tests {
         };
         let origin = [Point3::new(1.5, 1.5, 1.5)];
         let rays = compare_flow(&grids, &flow, &origin, &[Vector3::x(), -Vector3::x()])?;
-        Ok(rays.score(|class| class == ClassId(0)))
+        Ok(rays.score(|_| true, |class| class == ClassId(0)))
     }
 
     #[test]

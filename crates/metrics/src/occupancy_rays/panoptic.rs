@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Grids, within};
 use crate::Error;
+use crate::confusion::mean;
 use crate::panoptic::{Overlaps, PanopticCounts, Unlabelled, key};
 
 /// Which classes have instances.
@@ -47,16 +48,13 @@ impl RayPanoptic {
         }
     }
 
-    /// Means over classes; `None` if no segment was judged.
-    pub fn quality(&self) -> Option<RayQuality> {
-        let qualities: Vec<f64> =
-            self.at.iter().flat_map(|at| at.classes.values().filter_map(|q| q.pq())).collect();
+    /// Means over those of `classes` that occur; `None` if no segment was judged.
+    pub fn quality(&self, classes: impl Fn(u8) -> bool) -> Option<RayQuality> {
+        let of_all = self.at.iter().flat_map(|at| &at.classes).filter(|(class, _)| classes(**class));
+        let ray_pq = mean(of_all.filter_map(|(_, quality)| quality.pq()))?;
+        let pq = |counts: &PanopticCounts| counts.quality(&classes).map(|quality| quality.pq);
         let [one, two, four] = &self.at;
-        let pq = |counts: &PanopticCounts| counts.quality(|_| true).map(|quality| quality.pq);
-        Some(RayQuality {
-            ray_pq_at: [pq(one)?, pq(two)?, pq(four)?],
-            ray_pq: qualities.iter().sum::<f64>() / qualities.len() as f64,
-        })
+        Some(RayQuality { ray_pq_at: [pq(one)?, pq(two)?, pq(four)?], ray_pq })
     }
 
     /// Casts `rays` (unit vectors, ego frame) from each of `origins_in_ego` (metres) through both grids;
@@ -149,7 +147,7 @@ mod tests {
         let origins = [Point3::new(0.1, 0.1, 0.9)];
         let counts =
             RayPanoptic::compare(&grids, [&t, &p], &origins, &lidar_rays(), &protocol).unwrap();
-        counts.quality().unwrap().ray_pq_at
+        counts.quality(|_| true).unwrap().ray_pq_at
     }
 
     #[test]
