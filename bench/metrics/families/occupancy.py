@@ -32,7 +32,7 @@ def case(seed, protocol, size, voxel, frames, origins, masked=0.3, things=(1, 2,
         mask = rng.random(size) > masked
         if free == 0:
             truth[~mask] = 255 if rng.random() < 0.5 else truth[~mask]
-        places = rng.uniform(-0.3, 0.3, (origins, 3)) * [size[0] * voxel, size[1] * voxel, 1.0]
+        places = rng.uniform(-0.3, 0.3, (origins, 3)) * [size[0] * voxel, size[1] * voxel, 1.0] - [0, 0, 0.5]
         made.append({
             "truth": truth.ravel(), "predicted": predicted.ravel(), "mask": mask.ravel(),
             "instances": [i.ravel() for i in instances],
@@ -55,6 +55,26 @@ def cases():
 
 def large():
     yield "200 x 200 x 16, 8 origins", case(6, "occ3d_nuscenes", [200, 200, 16], 0.4, 1, 8)
+
+
+def to_scene(seed):
+    """A street of walls, parked cars and trees at full size, eight origins along it."""
+    rng = np.random.default_rng(seed)
+    given = case(seed, "occ3d_nuscenes", [200, 200, 16], 0.4, 1, 8)
+    truth = np.full((200, 200, 16), 17)
+    truth[:, :, :2] = 13
+    truth[:, 85:115, :2] = 11
+    for x in range(0, 200, 12):
+        for y in (70, 126):
+            truth[x : x + 10, y : y + 4, 2:14] = 15
+            truth[x : x + 10, (90 if y < 100 else 106) : (94 if y < 100 else 110), 2:6] = rng.choice([4, 10, 17])
+        truth[x + 4 : x + 6, [82, 117], 2:12] = 16
+    predicted = np.roll(truth, (1, 1), axis=(0, 1))
+    noise = rng.random(truth.shape) < 0.002
+    predicted[noise] = rng.integers(0, 18, noise.sum())
+    places = np.stack([np.linspace(-35, 35, 8), rng.uniform(-2, 2, 8), np.full(8, 1.24)], axis=1)
+    given["frames"][0] |= {"truth": truth.ravel(), "predicted": predicted.ravel(), "origins": places}
+    return given
 
 
 def lidar_rays():

@@ -27,8 +27,8 @@ def case(seed, pixels, noise, broken):
 
 
 def cases():
-    yield "good", case(1, 500, 0.02, 0.0)
-    yield "bad, with holes", case(2, 500, 0.2, 0.3)
+    yield "good", case(1, 250, 0.02, 0.0)
+    yield "bad, with holes", case(2, 250, 0.2, 0.3)
     yield "exact", case(3, 50, 0.0, 0.1)
 
 

@@ -33,8 +33,9 @@ def official(given):
     truth, predicted = np.concatenate(given["truth"]), np.concatenate(given["predicted"])
     predicted, truth = predicted[truth != 255], truth[truth != 255]
     labels = list(range(given["classes"]))
-    iou = metrics.jaccard_score(truth, predicted, labels=labels, average=None, zero_division=np.nan)
-    recall = metrics.recall_score(truth, predicted, labels=labels, average=None, zero_division=np.nan)
+    iou = metrics.jaccard_score(truth, predicted, labels=labels, average=None, zero_division=0)
+    iou = np.where(np.isin(labels, np.append(truth, predicted)), iou, np.nan)
+    recall = metrics.recall_score(truth, predicted, labels=labels, average=None, zero_division=0)
     present = np.isin(labels, truth)
     figures = {
         "miou": np.nanmean(iou),

@@ -9,7 +9,7 @@ try:
 except ImportError:
     tensorflow = None
 
-TOOL = "waymo-open-dataset 1.6.7's definition, " + ("Keras's AUC" if tensorflow else "NumPy")
+TOOL = "waymo-open-dataset 1.6.7's definition, " + (f"AUC of TensorFlow {tensorflow.__version__}" if tensorflow else "NumPy")
 TOLERANCE = 1e-6
 
 
@@ -57,7 +57,7 @@ def auc(truth, predicted):
         return float(metric.result())
     bucket = np.maximum(np.ceil(predicted * np.float32(99)) - 1, 0).astype(int)
     above = lambda weights: np.cumsum(np.bincount(bucket, weights, 100)[::-1])[::-1]
-    tp, fp = above(truth), above(1 - truth.astype(float))
+    tp, fp = above(truth > 0), above(truth == 0)
     divide = lambda a, b: np.divide(a, b, out=np.zeros_like(a, dtype=float), where=b != 0)
     p = tp + fp
     slope = divide(tp[:-1] - tp[1:], np.maximum(p[:-1] - p[1:], 0))

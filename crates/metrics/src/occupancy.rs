@@ -5,10 +5,61 @@
 
 use std::collections::BTreeMap;
 
-use ommatidia_scene::{ClassId, Occupancy};
+use ommatidia_scene::{ClassId, GridSpec, Occupancy, Taxonomy};
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
+use crate::protocol::Protocol;
+
+/// How labels are compared with labels.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OccupancyProtocol {
+    /// Which voxels are judged.
+    pub visibility: Visibility,
+    /// The grid that both sides are looked up on; without it the truth's.
+    #[serde(default)]
+    pub grid: Option<GridSpec>,
+    /// Classes of our taxonomy that do not count in means.
+    pub left_out: Vec<String>,
+    /// Where rays start, ego frame, metres.
+    pub ray_origin_m: [f64; 3],
+}
+
+impl Protocol for OccupancyProtocol {
+    const KIND: &'static str = "label occupancy";
+    const NAMED: &'static [(&'static str, &'static str)] =
+        &[("labels_occupancy", include_str!("../protocols/labels_occupancy.toml"))];
+
+    fn check(&self) -> Result<(), String> {
+        let taxonomy = Taxonomy::driving();
+        if let Some(name) = self.left_out.iter().find(|name| taxonomy.id(name).is_none()) {
+            return Err(format!(
+                "{name} in left_out is no class of the taxonomy {}",
+                taxonomy.name
+            ));
+        }
+        if !self.ray_origin_m.iter().all(|c| c.is_finite()) {
+            return Err("ray_origin_m is not finite".to_owned());
+        }
+        match &self.grid {
+            Some(grid) if grid.is_empty() || grid.len() > 1 << 28 => {
+                Err(format!("a grid of {:?} voxels", grid.size))
+            }
+            Some(grid) if !(grid.voxel_m > 0.0 && grid.voxel_m.is_finite()) => {
+                Err(format!("voxels of {} m", grid.voxel_m))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+impl OccupancyProtocol {
+    /// Whether a class counts in means.
+    pub fn counts(&self, taxonomy: &Taxonomy, class: ClassId) -> bool {
+        taxonomy.class(class).is_some_and(|class| !self.left_out.contains(&class.name))
+    }
+}
 
 /// Which voxels are judged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -68,10 +119,13 @@ impl OccupancyCounts {
     /// Mean over the classes that occur in truth or prediction, the unknown class left out; `None` if
     /// there are none.
     pub fn miou(&self) -> Option<f64> {
-        let mut known = self.per_class();
-        known.remove(&ClassId::UNKNOWN);
-        let count = known.len() as f64;
-        (count > 0.0).then(|| known.values().sum::<f64>() / count)
+        self.miou_of(|class| class != ClassId::UNKNOWN)
+    }
+
+    /// Mean over those of the classes that `counts` names.
+    pub fn miou_of(&self, counts: impl Fn(ClassId) -> bool) -> Option<f64> {
+        let classes = self.classes.iter().filter(|(class, _)| counts(**class));
+        crate::confusion::mean(classes.filter_map(|(_, counts)| counts.iou()))
     }
 
     /// Adds another frame's counts.
@@ -219,6 +273,16 @@ mod tests {
         check(&truth, &predicted, Visibility::Both, (2.0 / 3.0, 1.0 / 6.0));
         // The third counts as missed. Class 2: 0 of 2.
         check(&truth, &predicted, Visibility::Truth, (0.5, 1.0 / 6.0));
+    }
+
+    #[test]
+    fn named_protocols_are_sound() {
+        crate::protocol::check_named::<OccupancyProtocol>();
+        let of = |text: &str| OccupancyProtocol::parse("p", text).unwrap_err().to_string();
+        let rest = "visibility = \"truth\"\nray_origin_m = [0, 0, 0]\n";
+        assert!(of(&format!("{rest}left_out = [\"spaceship\"]")).contains("spaceship in left_out"));
+        let grid = "left_out = []\n[grid]\nmin_corner_m = [0, 0, 0]\nsize = [2, 2, 0]\nvoxel_m = 1";
+        assert!(of(&format!("{rest}{grid}")).contains("a grid of [2, 2, 0]"));
     }
 
     #[test]

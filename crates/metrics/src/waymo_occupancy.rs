@@ -134,14 +134,14 @@ fn check(
     Ok(())
 }
 
-/// Area under the precision-recall curve: `tf.keras.metrics.AUC(num_thresholds=100, curve="PR")`. A soft
-/// truth counts as that share of a cell.
+/// Area under the precision-recall curve: `tf.keras.metrics.AUC(num_thresholds=100, curve="PR")`. Like there,
+/// a cell is truly occupied if it is at all.
 fn auc(truth: &[f32], predicted: &[f32]) -> f64 {
     let (mut right, mut wrong) = ([0.0f64; THRESHOLDS], [0.0f64; THRESHOLDS]);
     for (&t, &p) in truth.iter().zip(predicted) {
         let bucket = ((p * (THRESHOLDS - 1) as f32).ceil() - 1.0).max(0.0) as usize;
-        right[bucket] += f64::from(t);
-        wrong[bucket] += f64::from(1.0 - t);
+        let side = if t > 0.0 { &mut right } else { &mut wrong };
+        side[bucket] += 1.0;
     }
     // At threshold i counts everything in buckets from i on.
     for i in (1..THRESHOLDS).rev() {

@@ -50,7 +50,8 @@ impl RayPanoptic {
 
     /// Means over those of `classes` that occur; `None` if no segment was judged.
     pub fn quality(&self, classes: impl Fn(u8) -> bool) -> Option<RayQuality> {
-        let of_all = self.at.iter().flat_map(|at| &at.classes).filter(|(class, _)| classes(**class));
+        let of_all =
+            self.at.iter().flat_map(|at| &at.classes).filter(|(class, _)| classes(**class));
         let ray_pq = mean(of_all.filter_map(|(_, quality)| quality.pq()))?;
         let pq = |counts: &PanopticCounts| counts.quality(&classes).map(|quality| quality.pq);
         let [one, two, four] = &self.at;

@@ -2,8 +2,11 @@
 //!
 //! Plain rows come out; who evaluates them decides what they mean.
 
+pub mod class_maps;
+pub mod coco;
 pub mod culane;
 mod cursor;
+pub mod flow_maps;
 pub mod json;
 pub mod kitti;
 pub mod mot;
@@ -11,3 +14,4 @@ pub mod nuscenes_submission;
 pub mod nuscenes_truth;
 pub mod ply;
 pub mod safetensors;
+pub mod voxels;

@@ -4,16 +4,21 @@ mod calibration;
 mod depth;
 mod detection;
 mod files;
+mod flow;
+mod instances;
 mod keypoints;
 mod lanes;
 mod occupancy;
+mod pairs;
 mod poses;
 mod protocol;
 mod reconstruction;
 mod runs;
+mod semantics;
 mod surface;
 mod tracking;
 mod trajectory;
+mod voxel_files;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -44,7 +49,7 @@ enum Kind {
     /// Depth against lidar returns that the camera can see, or against dense depth
     Depth(Compared),
     /// Occupancy against voxels of truth, or against lidar returns
-    Occupancy(Compared),
+    Occupancy(occupancy::OccupancyArguments),
     /// Ground height and drivable area against a surface of truth
     Surface(Compared),
     /// Persons' keypoints: OKS average precision in COCO's files
@@ -59,6 +64,12 @@ enum Kind {
     Detection(detection::DetectionArguments),
     /// Tracks: HOTA, CLEAR MOT, identities, nuScenes' AMOTA
     Tracking(tracking::TrackingArguments),
+    /// Optical flow: end-point error, KITTI's outliers
+    Flow(flow::FlowArguments),
+    /// Class maps: mIoU, frequency-weighted IoU, pixel accuracy
+    Semantics(semantics::SemanticsArguments),
+    /// Instances: COCO's average precision of masks or boxes
+    Instances(instances::InstancesArguments),
 }
 
 /// What is compared with what.
@@ -76,10 +87,13 @@ pub(crate) fn run(arguments: &EvalArguments, common: &Common) -> Result<ExitCode
     let evaluated = match &arguments.kind {
         Kind::Trajectory(arguments) => trajectory::run(arguments)?,
         Kind::Depth(compared) => depth::run(compared)?,
-        Kind::Occupancy(compared) => occupancy::run(compared)?,
+        Kind::Occupancy(arguments) => occupancy::run(arguments)?,
         Kind::Surface(compared) => surface::run(compared)?,
         Kind::Detection(arguments) => detection::run(arguments)?,
         Kind::Tracking(arguments) => tracking::run(arguments)?,
+        Kind::Flow(arguments) => flow::run(arguments)?,
+        Kind::Semantics(arguments) => semantics::run(arguments)?,
+        Kind::Instances(arguments) => instances::run(arguments)?,
         Kind::Keypoints(arguments) => keypoints::run(arguments)?,
         Kind::Lanes(arguments) => lanes::run(arguments)?,
         Kind::Reconstruction(arguments) => reconstruction::run(arguments)?,

@@ -1,9 +1,12 @@
 //! `omma eval occupancy`.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
+use clap::Args;
 use nalgebra::Point3;
-use ommatidia_metrics::occupancy::{self, OccupancyCounts, Visibility};
+use ommatidia_metrics::Protocol;
+use ommatidia_metrics::occupancy::{self, OccupancyCounts, OccupancyProtocol};
 use ommatidia_metrics::occupancy_lidar::{LidarAgreement, in_view, lidar_agreement};
 use ommatidia_metrics::occupancy_rays::{RayCounts, compare_rays, lidar_rays};
 use ommatidia_metrics::statistics::{MetricRule, Run, Share};
@@ -12,15 +15,14 @@ use ommatidia_store::ClipReader;
 use ommatidia_store::labels::Labels;
 use serde_json::{Value, json};
 
+use super::protocol::resolve;
 use super::runs::{Evaluated, frame_record};
-use super::{Compared, Truth, open_truth};
+use super::{Truth, open_truth, voxel_files};
 use crate::failure::Failure;
 use crate::output;
 
 /// Returns farther from the vehicle are not counted, metres.
 const RANGE_M: f64 = 30.0;
-/// Rays of the ray metric start this far above the ego origin, as from a lidar on the roof, metres.
-const SENSOR_HEIGHT_M: f64 = 1.8;
 
 /// Metrics of the records. A class's share of the mean IoU over a frame alone is that frame's.
 const RULES: &[(&str, MetricRule)] = &[
@@ -36,12 +38,31 @@ pub(super) fn new_run() -> Run {
     Run::new("occupancy", RULES)
 }
 
-pub(super) fn run(compared: &Compared) -> Result<Evaluated, Failure> {
-    let labels = super::open_labels(&compared.labels)?;
+#[derive(Debug, Args)]
+pub(super) struct OccupancyArguments {
+    /// Labels directory to evaluate, or predicted voxels: .npz or .label, a file or a folder of such
+    #[arg(long, visible_alias = "predictions", value_name = "PATH")]
+    labels: PathBuf,
+    /// Truth: a clip with lidar, a labels directory, or voxels: labels.npz or .label with .invalid
+    #[arg(long, value_name = "PATH")]
+    truth: PathBuf,
+    /// Settings: of files occ3d_nuscenes, openocc_2024, semantickitti_completion; of labels
+    /// labels_occupancy; or a TOML file
+    #[arg(long, value_name = "NAME|FILE")]
+    protocol: Option<String>,
+}
+
+pub(super) fn run(arguments: &OccupancyArguments) -> Result<Evaluated, Failure> {
+    let given = arguments.protocol.as_deref();
     let mut run = new_run();
-    let result = match open_truth(&compared.truth, &labels)? {
-        Truth::Clip(reader) => against_lidar(&labels, &reader, &mut run)?,
-        Truth::Labels(truth) => against_labels(&labels, &truth, &mut run)?,
+    let result = if voxel_files::are_files(&arguments.truth) {
+        voxel_files::evaluate(&arguments.labels, &arguments.truth, &resolve(given)?, &mut run)?
+    } else {
+        let labels = super::open_labels(&arguments.labels)?;
+        match open_truth(&arguments.truth, &labels)? {
+            Truth::Clip(reader) => against_lidar(&labels, &reader, &mut run)?,
+            Truth::Labels(truth) => compare_labels(&labels, &truth, &resolve(given)?, &mut run)?,
+        }
     };
     Ok(Evaluated { text: describe(&result), result, run })
 }
@@ -116,41 +137,57 @@ fn returns_in_ego(
     Ok(returns)
 }
 
-/// Voxels against voxels, over what both observed; labels on another grid are looked up at the
-/// centres of the truth's voxels.
+/// Voxels against voxels, over what both observed.
 pub(super) fn against_labels(
     labels: &Labels,
     truth: &Labels,
     run: &mut Run,
 ) -> Result<Value, Failure> {
+    let (name, _) = OccupancyProtocol::NAMED[0];
+    let protocol = OccupancyProtocol::named(name).map_err(Failure::input)?;
+    compare_labels(labels, truth, &protocol, run)
+}
+
+/// Voxels against voxels; what lies on another grid than the protocol's, or the truth's, is looked up at
+/// the centres of its voxels.
+fn compare_labels(
+    labels: &Labels,
+    truth: &Labels,
+    protocol: &OccupancyProtocol,
+    run: &mut Run,
+) -> Result<Value, Failure> {
     let (mut counts, mut rays) = (OccupancyCounts::default(), RayCounts::default());
-    let (origin, directions) = (Point3::new(0.0, 0.0, SENSOR_HEIGHT_M), lidar_rays());
+    let (origin, directions) = (Point3::from(protocol.ray_origin_m), lidar_rays());
+    let taxonomy = Taxonomy::driving();
+    let is_averaged = |class: ClassId| protocol.counts(&taxonomy, class);
     let (mut frames, mut resampled) = (0, false);
     for &timestamp in labels.frames() {
-        let (Some(mut estimate), Some(truth)) =
+        let (Some(mut estimate), Some(mut truth)) =
             (labels.occupancy(timestamp)?, truth.occupancy(timestamp)?)
         else {
             continue;
         };
-        if estimate.grid != truth.grid {
-            estimate = estimate.resampled(&truth.grid);
-            resampled = true;
+        let grid = protocol.grid.unwrap_or(truth.grid);
+        for side in [&mut estimate, &mut truth] {
+            if side.grid != grid {
+                *side = side.resampled(&grid);
+                resampled = true;
+            }
         }
         let own =
-            occupancy::compare(&truth, &estimate, Visibility::Both).map_err(Failure::input)?;
+            occupancy::compare(&truth, &estimate, protocol.visibility).map_err(Failure::input)?;
         let own_rays =
             compare_rays(&truth, &estimate, &origin, &directions).map_err(Failure::input)?;
         counts.add(&own);
         rays.add(&own_rays);
         let union = own.occupied.truth + own.occupied.predicted - own.occupied.both;
         let iou = Share { sum: own.occupied.both as f64, weight: union as f64 };
-        let ray_iou = own_rays
-            .ray_iou(|class| class != ClassId::UNKNOWN)
-            .map(|all| all.iter().sum::<f64>() / all.len() as f64);
+        let ray_iou =
+            own_rays.ray_iou(is_averaged).map(|all| all.iter().sum::<f64>() / all.len() as f64);
         run.records.push(
             frame_record(&labels.manifest().clip.id, timestamp)
                 .with("iou", iou)
-                .with("miou", Share::of(own.miou()))
+                .with("miou", Share::of(own.miou_of(is_averaged)))
                 .with("ray_iou", Share::of(ray_iou)),
         );
         frames += 1;
@@ -158,16 +195,15 @@ pub(super) fn against_labels(
     if frames == 0 {
         return Err(Failure::input("no frame has voxels on both sides"));
     }
-    let taxonomy = Taxonomy::driving();
     let name = |id: ClassId| {
         taxonomy.class(id).map_or_else(|| id.0.to_string(), |class| class.name.clone())
     };
     let per_class: BTreeMap<String, f64> =
         counts.per_class().into_iter().map(|(id, iou)| (name(id), iou)).collect();
-    let ray_iou = rays.ray_iou(|class| class != ClassId::UNKNOWN);
+    let ray_iou = rays.ray_iou(is_averaged);
     Ok(json!({
         "iou": counts.iou(),
-        "miou": counts.miou(),
+        "miou": counts.miou_of(is_averaged),
         "per_class": per_class,
         "ray_iou": ray_iou.map(|[one, two, four]| json!({ "1m": one, "2m": two, "4m": four })),
         "lidar_hit_rate": null,
@@ -183,6 +219,8 @@ fn describe(result: &Value) -> String {
     let keys = [
         "iou",
         "miou",
+        "mave_m_s",
+        "occ_score",
         "lidar_hit_rate",
         "free_violation_rate",
         "refuted_rate",
@@ -198,5 +236,13 @@ fn describe(result: &Value) -> String {
         };
         Some(vec![key.to_owned(), text])
     };
-    output::table(&["occupancy", "value"], keys.into_iter().filter_map(row))
+    let of_rays =
+        [("ray_iou", "ray IoU"), ("ray_pq", "ray PQ")].into_iter().flat_map(|(key, title)| {
+            ["1m", "2m", "4m"].into_iter().filter_map(move |at| {
+                let value = result[key][at].as_f64()?;
+                Some(vec![format!("{title} {at}"), format!("{value:.4}")])
+            })
+        });
+    let rows = keys.into_iter().filter_map(row).chain(of_rays);
+    output::table(&["occupancy", "value"], rows)
 }

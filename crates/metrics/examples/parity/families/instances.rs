@@ -1,7 +1,9 @@
 //! COCO's average precision of masks and boxes.
 
 use ommatidia_metrics::coco::CocoProtocol;
-use ommatidia_metrics::instances::{Mask, Overlap, PredictedInstance, TrueInstance, average_precision};
+use ommatidia_metrics::instances::{
+    Mask, Overlap, PredictedInstance, TrueInstance, average_precision,
+};
 use serde::Deserialize;
 use serde_json::Value;
 

@@ -4,20 +4,27 @@
 //! `"nan"`, `"inf"` and `"-inf"`.
 
 mod argoverse2;
+mod birds_eye;
 mod calibration;
 mod image_lanes;
+mod instances;
 mod keypoints;
 mod kitti_object;
 mod map_lines;
 mod nuscenes_detection;
 mod nuscenes_tracking;
+mod occupancy;
 mod openlane;
+mod panoptic;
+mod pixels;
 mod reconstruction;
 mod samota;
+mod semantics;
 mod statistics;
 mod tracking;
 mod trajectory;
 mod waymo_detection;
+mod waymo_occupancy;
 
 use std::collections::BTreeMap;
 
@@ -33,20 +40,27 @@ type Family = fn(Value) -> Result<Figures, String>;
 /// Families by name, which is also that of `bench/metrics/families/NAME.py` and `tests/parity/NAME.json`.
 pub(crate) const FAMILIES: &[(&str, Family)] = &[
     ("argoverse2", argoverse2::run),
-    ("kitti_object", kitti_object::run),
-    ("nuscenes_detection", nuscenes_detection::run),
-    ("nuscenes_tracking", nuscenes_tracking::run),
-    ("samota", samota::run),
-    ("tracking", tracking::run),
+    ("birds_eye", birds_eye::run),
     ("calibration", calibration::run),
     ("image_lanes", image_lanes::run),
+    ("instances", instances::run),
     ("keypoints", keypoints::run),
+    ("kitti_object", kitti_object::run),
     ("map_lines", map_lines::run),
+    ("nuscenes_detection", nuscenes_detection::run),
+    ("nuscenes_tracking", nuscenes_tracking::run),
+    ("occupancy", occupancy::run),
     ("openlane", openlane::run),
+    ("panoptic", panoptic::run),
+    ("pixels", pixels::run),
     ("reconstruction", reconstruction::run),
+    ("samota", samota::run),
+    ("semantics", semantics::run),
     ("statistics", statistics::run),
+    ("tracking", tracking::run),
     ("trajectory", trajectory::run),
     ("waymo_detection", waymo_detection::run),
+    ("waymo_occupancy", waymo_occupancy::run),
 ];
 
 /// The figures of a family on an input.

@@ -40,13 +40,15 @@ pub(super) fn run(input: Value) -> Result<Figures, String> {
     let free = protocol.free_number();
     let mut confusion = Confusion::new(protocol.classes.len());
     let (mut rays, mut panoptic) = (RayFlow::default(), RayPanoptic::default());
-    let things = RayPanopticProtocol { things: input.things.iter().copied().collect(), min_rays: 10 };
+    let things =
+        RayPanopticProtocol { things: input.things.iter().copied().collect(), min_rays: 10 };
     let directions = lidar_rays();
     for frame in &input.frames {
         confusion
             .add(&frame.truth, &frame.predicted, Some(&frame.mask), &protocol.ignored)
             .map_err(text)?;
-        let grids = Grids { grid: &input.grid, truth: &frame.truth, predicted: &frame.predicted, free };
+        let grids =
+            Grids { grid: &input.grid, truth: &frame.truth, predicted: &frame.predicted, free };
         let velocities = |side: usize| -> Vec<[f32; 2]> {
             frame.instances[side].iter().map(|&i| frame.velocities[side][i as usize]).collect()
         };

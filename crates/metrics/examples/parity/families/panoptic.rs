@@ -28,7 +28,8 @@ struct Frame {
 pub(super) fn run(input: Value) -> Result<Figures, String> {
     let input: Input = parse(input)?;
     let mut figures = Figures::new();
-    for (name, unlabelled) in [("coco", Unlabelled::Missed), ("torchmetrics", Unlabelled::Excluded)] {
+    for (name, unlabelled) in [("coco", Unlabelled::Missed), ("torchmetrics", Unlabelled::Excluded)]
+    {
         let protocol = PanopticProtocol {
             things: input.things.clone(),
             stuff: input.stuff.clone(),
@@ -38,7 +39,8 @@ pub(super) fn run(input: Value) -> Result<Figures, String> {
         };
         let mut sums = PanopticCounts::default();
         for frame in &input.frames {
-            let classes = |side: &[Vec<u32>; 2]| -> Vec<u8> { side[0].iter().map(|&c| c as u8).collect() };
+            let classes =
+                |side: &[Vec<u32>; 2]| -> Vec<u8> { side[0].iter().map(|&c| c as u8).collect() };
             let (t, p) = (classes(&frame.truth), classes(&frame.predicted));
             let truth = Segments { classes: &t, instances: &frame.truth[1] };
             let predicted = Segments { classes: &p, instances: &frame.predicted[1] };

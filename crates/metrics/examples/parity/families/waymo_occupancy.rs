@@ -31,7 +31,8 @@ pub(super) fn run(input: Value) -> Result<Figures, String> {
     }
     let origins: Vec<&[f32]> = input.origins.iter().map(Vec::as_slice).collect();
     let (truth, predicted) = (waypoints(&input.truth), waypoints(&input.predicted));
-    let s = evaluate(&truth, &predicted, &origins, input.size).map_err(|cause| cause.to_string())?;
+    let s =
+        evaluate(&truth, &predicted, &origins, input.size).map_err(|cause| cause.to_string())?;
     let figures = [
         ("observed_auc", s.observed_auc),
         ("occluded_auc", s.occluded_auc),

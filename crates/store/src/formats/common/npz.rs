@@ -55,6 +55,7 @@ struct Entry {
 }
 
 const DAMAGED: &str = "the zip archive is damaged or cut short";
+const NO_SUCH: &str = "there is no such array";
 const END_RECORD: &[u8] = b"PK\x05\x06";
 const CENTRAL_HEADER: &[u8] = b"PK\x01\x02";
 const LOCAL_HEADER: &[u8] = b"PK\x03\x04";
@@ -83,7 +84,7 @@ fn find_entry(archive: &[u8], name: &str) -> Result<Entry, String> {
         }
         at += 46 + name_bytes + extra_bytes + comment_bytes;
     }
-    Err("there is no such array".to_owned())
+    Err(NO_SUCH.to_owned())
 }
 
 fn unzip(archive: &[u8], name: &str) -> Result<Vec<u8>, String> {
@@ -121,44 +122,129 @@ fn after<'a>(header: &'a str, key: &str) -> Option<&'a str> {
     header[at..].trim_start().strip_prefix(':').map(str::trim_start)
 }
 
-/// `(rows, columns)` or `(rows,)`.
-fn shape(header: &str) -> Option<(usize, usize)> {
+/// Lengths along each dimension, in rows' order.
+fn shape(header: &str) -> Option<Vec<usize>> {
     let inner = after(header, "shape")?.strip_prefix('(')?.split(')').next()?;
-    let mut sides = inner.split(',').map(str::trim).filter(|side| !side.is_empty());
-    let rows = sides.next()?.parse().ok()?;
-    let columns = sides.next().map_or(Some(1), |side| side.parse().ok())?;
-    sides.next().is_none().then_some((rows, columns))
+    let sides = inner.split(',').map(str::trim).filter(|side| !side.is_empty());
+    sides.map(|side| side.parse().ok()).collect()
+}
+
+/// An array of any kind, as it lies in the file.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Array {
+    /// Lengths along each dimension; the last runs fastest.
+    pub(crate) shape: Vec<usize>,
+    /// NumPy's name of the kind, as in `<f4`.
+    pub(crate) kind: String,
+    /// The numbers' bytes.
+    pub(crate) data: Vec<u8>,
+}
+
+impl Array {
+    /// Number of elements.
+    pub(crate) fn len(&self) -> usize {
+        self.shape.iter().product()
+    }
+
+    fn parse(bytes: &[u8]) -> Result<Self, String> {
+        const NOT_NPY: &str = "is no .npy array";
+        let body = bytes.strip_prefix(b"\x93NUMPY").ok_or(NOT_NPY)?;
+        let version = *body.first().ok_or(NOT_NPY)?;
+        let (start, header_bytes) = match version {
+            1 => (4, u16_at(body, 2).ok_or(NOT_NPY)?),
+            2 | 3 => (6, u32_at(body, 2).ok_or(NOT_NPY)?),
+            _ => return Err(format!("has the unknown .npy version {version}")),
+        };
+        let header = body.get(start..start + header_bytes).ok_or(NOT_NPY)?;
+        let header = std::str::from_utf8(header).map_err(|_| NOT_NPY)?;
+        let data = body[start + header_bytes..].to_vec();
+        if !after(header, "fortran_order").is_some_and(|value| value.starts_with("False")) {
+            return Err("must be row-major (fortran_order False)".to_owned());
+        }
+        let shape = shape(header).ok_or("has no shape")?;
+        let kind = after(header, "descr").unwrap_or_default();
+        let kind: String =
+            kind.trim_start_matches('\'').chars().take_while(|c| *c != '\'').take(12).collect();
+        let bytes_each: usize = kind.get(2..).and_then(|size| size.parse().ok()).unwrap_or(0);
+        let wanted = shape.iter().try_fold(bytes_each, |product, side| product.checked_mul(*side));
+        if bytes_each > 0 && wanted != Some(data.len()) {
+            let held = data.len() / bytes_each;
+            return Err(format!("announces {} numbers and holds {held}", describe(&shape)));
+        }
+        Ok(Self { shape, kind, data })
+    }
+
+    /// Whole numbers 0 to 2^32 - 1, or booleans as 0 and 1.
+    pub(crate) fn integers(&self) -> Result<Vec<u32>, String> {
+        fn each<const N: usize>(
+            data: &[u8],
+            number: impl Fn([u8; N]) -> i128,
+        ) -> Result<Vec<u32>, String> {
+            let element = |(index, bytes): (usize, &[u8; N])| {
+                let number = number(*bytes);
+                u32::try_from(number)
+                    .map_err(|_| format!("element {index} is {number}; it must be 0 to 4294967295"))
+            };
+            data.as_chunks::<N>().0.iter().enumerate().map(element).collect()
+        }
+        match self.kind.as_str() {
+            "|u1" | "|b1" => Ok(self.data.iter().map(|&byte| u32::from(byte)).collect()),
+            "|i1" => each::<1>(&self.data, |b| i8::from_le_bytes(b).into()),
+            "<u2" => each::<2>(&self.data, |b| u16::from_le_bytes(b).into()),
+            "<i2" => each::<2>(&self.data, |b| i16::from_le_bytes(b).into()),
+            "<u4" => each::<4>(&self.data, |b| u32::from_le_bytes(b).into()),
+            "<i4" => each::<4>(&self.data, |b| i32::from_le_bytes(b).into()),
+            "<u8" => each::<8>(&self.data, |b| u64::from_le_bytes(b).into()),
+            "<i8" => each::<8>(&self.data, |b| i64::from_le_bytes(b).into()),
+            kind => Err(format!("must hold whole numbers or booleans, not {kind}")),
+        }
+    }
+
+    /// Floating-point numbers.
+    pub(crate) fn floats(&self) -> Result<Vec<f64>, String> {
+        match self.kind.as_str() {
+            "<f8" => {
+                Ok(self.data.as_chunks::<8>().0.iter().map(|b| f64::from_le_bytes(*b)).collect())
+            }
+            "<f4" => {
+                let float = |b: &[u8; 4]| f64::from(f32::from_le_bytes(*b));
+                Ok(self.data.as_chunks::<4>().0.iter().map(float).collect())
+            }
+            kind => Err(format!("must hold '<f8' or '<f4', not {kind}")),
+        }
+    }
+}
+
+fn describe(shape: &[usize]) -> String {
+    let sides: Vec<String> = shape.iter().map(ToString::to_string).collect();
+    sides.join(" x ")
+}
+
+/// An array of an archive in memory; `None` if it has none of that name.
+pub(crate) fn find_array(archive: &[u8], name: &str) -> Result<Option<Array>, String> {
+    match unzip(archive, &format!("{name}.npy")) {
+        Ok(array) => Array::parse(&array).map(Some),
+        Err(what) if what == NO_SUCH => Ok(None),
+        Err(what) => Err(what),
+    }
 }
 
 fn parse_npy(bytes: &[u8]) -> Result<Matrix, String> {
-    const NOT_NPY: &str = "is no .npy array";
-    let body = bytes.strip_prefix(b"\x93NUMPY").ok_or(NOT_NPY)?;
-    let version = *body.first().ok_or(NOT_NPY)?;
-    let (start, header_bytes) = match version {
-        1 => (4, u16_at(body, 2).ok_or(NOT_NPY)?),
-        2 | 3 => (6, u32_at(body, 2).ok_or(NOT_NPY)?),
-        _ => return Err(format!("has the unknown .npy version {version}")),
+    let array = Array::parse(bytes)?;
+    let columns = match array.shape[..] {
+        [_] => 1,
+        [_, columns] => columns,
+        _ => return Err("must have one or two dimensions".to_owned()),
     };
-    let header = body.get(start..start + header_bytes).ok_or(NOT_NPY)?;
-    let header = std::str::from_utf8(header).map_err(|_| NOT_NPY)?;
-    let data = &body[start + header_bytes..];
-    if !after(header, "fortran_order").is_some_and(|value| value.starts_with("False")) {
-        return Err("must be row-major (fortran_order False)".to_owned());
+    let (values, count) = (array.floats()?, array.len());
+    if values.len() != count {
+        return Err(format!(
+            "announces {} numbers and holds {}",
+            describe(&array.shape),
+            values.len()
+        ));
     }
-    let (rows, columns) = shape(header).ok_or("must have one or two dimensions")?;
-    let kind = after(header, "descr").unwrap_or_default();
-    let values: Vec<f64> = if kind.starts_with("'<f8'") {
-        data.as_chunks::<8>().0.iter().map(|b| f64::from_le_bytes(*b)).collect()
-    } else if kind.starts_with("'<f4'") {
-        data.as_chunks::<4>().0.iter().map(|b| f64::from(f32::from_le_bytes(*b))).collect()
-    } else {
-        let kind: String = kind.chars().take(12).collect();
-        return Err(format!("must hold '<f8' or '<f4', not {kind}"));
-    };
-    match rows.checked_mul(columns) {
-        Some(count) if count == values.len() => Ok(Matrix { columns, values }),
-        _ => Err(format!("announces {rows} x {columns} numbers and holds {}", values.len())),
-    }
+    Ok(Matrix { columns, values })
 }
 
 #[cfg(test)]
@@ -222,6 +308,7 @@ mod tests {
         let data = [0; 16];
         for (descr, shape, expected) in [
             ("<f8", "(3, 1)", "announces 3 x 1"),
+            ("<f8", "()", "announces"),
             ("<f8", "(4294967295, 4294967295)", "announces"),
             ("|O", "(2,)", "must hold"),
             ("<f8", "(1, 1, 2)", "dimensions"),
