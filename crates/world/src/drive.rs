@@ -30,7 +30,7 @@ pub struct DriveOptions {
     pub frames: usize,
     /// Frames a second.
     pub rate_hz: f64,
-    /// Pixels at which things meet average five rays.
+    /// Pixels at which things meet average four rays.
     pub antialias: bool,
     /// Optics and sensor of the cameras.
     pub imaging: CameraImaging,

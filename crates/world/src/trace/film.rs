@@ -20,7 +20,7 @@ pub struct FilmOptions<'a> {
     pub time_s: f64,
     /// What flow leads to; `None` for the last frame.
     pub next: Option<&'a Next<'a>>,
-    /// Where things meet, pixels average five rays. What a ray within a pixel meets is coloured like
+    /// Where things meet, pixels average four rays. What a ray within a pixel meets is coloured like
     /// the neighbouring pixel that shows the same, or by itself where none does.
     pub antialias: bool,
 }
@@ -207,7 +207,7 @@ impl Filming<'_, '_> {
             || (line + 1 < self.table.lines && differs(line + 1, along))
     }
 
-    /// Light of some pixels of a line, from four more rays each at a rotated grid.
+    /// Light of some pixels of a line, from three more rays each.
     fn resample(
         &self,
         caster: &mut Caster<'_, '_>,
@@ -215,8 +215,7 @@ impl Filming<'_, '_> {
         line: usize,
         edges: &[usize],
     ) -> Vec<(usize, [f32; 3])> {
-        const WITHIN: [[f32; 2]; 4] =
-            [[0.125, 0.375], [-0.375, 0.125], [0.375, -0.125], [-0.125, -0.375]];
+        const WITHIN: [[f32; 2]; 3] = [[0.17, -0.37], [-0.37, 0.0], [0.2, 0.37]];
         let (eye, length) = (&self.eyes[line], self.table.length);
         let mut smoothed = Vec::with_capacity(edges.len());
         // Pixels that lie far apart do not make a narrow packet.

@@ -45,10 +45,26 @@ impl Seen {
         }
     }
 
-    /// The voxel at the end of a ray.
+    /// The voxel at the end of a ray; on a border, to a thousandth, those on both sides.
     fn end(&mut self, p_in_ego: &Point3<f64>) {
-        if let Some(cell) = self.grid.cell_at(p_in_ego) {
-            self.mark(self.grid.index(cell));
+        const BORDER: f64 = 1e-3;
+        let mut range = [[0, 0]; 3];
+        for axis in 0..3 {
+            let at = (p_in_ego[axis] - self.grid.min_corner_m[axis]) / self.grid.voxel_m;
+            let last = f64::from(self.grid.size[axis]) - 1.0;
+            let (low, high) = ((at - BORDER).floor().max(0.0), (at + BORDER).floor().min(last));
+            if low > high {
+                return;
+            }
+            range[axis] = [low as u32, high as u32];
+        }
+        let [x, y, z] = range;
+        for x in x[0]..=x[1] {
+            for y in y[0]..=y[1] {
+                for z in z[0]..=z[1] {
+                    self.mark(self.grid.index([x, y, z]));
+                }
+            }
         }
     }
 
@@ -119,7 +135,7 @@ const APART: f64 = 2.5;
 
 /// Near the camera rays crowd: each one is followed from where the coarser ones among them (every
 /// second, up to every eighth) are this far apart, in voxels.
-const CROWDED: f64 = 0.75;
+const CROWDED: f64 = 1.5;
 
 /// The coarsest rays are every eighth.
 const COARSEST: u32 = 3;
