@@ -37,10 +37,8 @@ impl Site {
     /// As [`Site::build`].
     pub fn build_with_report(scenario: &Scenario, seed: u64) -> Result<(Self, Report), Error> {
         let (mut site, course, report) = stage(scenario, seed)?;
-        let lamps_on = is_dim(&site);
-        let mut library = crate::traffic::library(lamps_on);
-        let dark = site_is_dark(&site);
-        film(&mut site, &course, &mut library, dark);
+        let (lamps_on, dark) = (is_dim(&site), site_is_dark(&site));
+        film(&mut site, &course, lamps_on, dark);
         Ok((site, report))
     }
 }
@@ -83,10 +81,13 @@ fn try_stage(scenario: &Scenario, seed: u64, given: u64) -> Result<(Site, Course
     site.roads = network;
     let roads = site.roads.clone();
     roads.add_ground(&mut site);
-    let options =
-        SurroundingsOptions { duration_s: scenario.duration_s(), ..SurroundingsOptions::default() };
-    let placed = furnish(&roads, &options, seed, &mut site);
-    let obstacles = Obstacles::of(&placed.footprints);
+    let options = SurroundingsOptions {
+        works: scenario.place.works.unwrap_or(u32::from(seed.is_multiple_of(3))),
+        duration_s: scenario.duration_s(),
+        ..SurroundingsOptions::default()
+    };
+    let standing = furnish(&roads, &options, seed, &mut site);
+    let obstacles = Obstacles::of(&standing.footprints);
     let mut stream = Stream::new(mix(seed ^ 0x7472_6166));
     let mut cast = Cast::new(&roads, scenario, &obstacles, is_dim(&site), given);
     cast.place_ego(&mut stream)?;

@@ -46,6 +46,7 @@ pub const NAMED: &[Named] = named![
     "oncoming_overtakes",
     "parked_rows",
     "pulls_out",
+    "roadworks",
     "roundabout",
     "rural_hills",
     "school",

@@ -62,6 +62,8 @@ pub struct Place {
     pub parking: Option<bool>,
     /// Bicycle lanes.
     pub bicycle_lanes: Option<bool>,
+    /// Building sites beside the road, 0 to 10.
+    pub works: Option<u32>,
 }
 
 /// Times of day.
@@ -169,6 +171,7 @@ impl Scenario {
             value.map_or(Ok(()), |value| within(key, value, low, high))
         };
         optional("duration_s", self.duration_s, 1.0, 300.0)?;
+        optional("place.works", self.place.works.map(f64::from), 0.0, 10.0)?;
         optional("light.cloud", self.light.cloud, 0.0, 1.0)?;
         optional("light.rain_mm_h", self.light.rain_mm_h, 0.0, 100.0)?;
         optional("light.visibility_m", self.light.visibility_m, 20.0, 50_000.0)?;

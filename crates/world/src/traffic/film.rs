@@ -32,12 +32,16 @@ struct Take<'a> {
 }
 
 /// Fills a site with everybody of a course; the first agent becomes its ego.
-pub(crate) fn film(site: &mut Site, course: &Course, library: &mut Library, lamps_on: bool) {
+pub(crate) fn film(site: &mut Site, course: &Course, lit: bool, dark: bool) {
+    let lamps_on = dark;
+    // Parked vehicles have their lights off.
+    let (mut driven, mut parked) = (Library::new(lit), Library::new(false));
     let mut meshes = BTreeMap::new();
     // Surroundings count from 10,000.
     let mut track = 1;
     for (index, (agent, moments)) in course.agents.iter().zip(&course.moments).enumerate() {
-        let rig = library.rig(agent.kind);
+        let stands = agent.mind == Mind::Stand;
+        let rig = if stands { parked.rig(agent.kind) } else { driven.rig(agent.kind) };
         let roads = site.roads.clone();
         let boxes: Vec<Footprint> = moments.iter().map(|m| m.main).collect();
         let lifted = lift(&roads, agent.kind, &rig.main, &boxes, moments);
@@ -50,13 +54,13 @@ pub(crate) fn film(site: &mut Site, course: &Course, library: &mut Library, lamp
         }
         let still = moments.iter().all(|m| m.main == moments[0].main && m.door_rad == 0.0);
         let take = Take { agent, model: &rig.main, moments, lifted, boxes, still };
-        let ids = mesh_ids(site, &mut meshes, agent.kind, false, &rig.main);
+        let ids = mesh_ids(site, &mut meshes, (agent.kind, false, stands), &rig.main);
         place(site, &take, &ids, &mut track, lamps_on);
         if let Some(towed) = &rig.towed {
             let boxes: Vec<Footprint> = moments.iter().filter_map(|m| m.towed).collect();
             let lifted = lift(&roads, agent.kind, towed, &boxes, moments);
             let take = Take { agent, model: towed, moments, lifted, boxes, still };
-            let ids = mesh_ids(site, &mut meshes, agent.kind, true, towed);
+            let ids = mesh_ids(site, &mut meshes, (agent.kind, true, stands), towed);
             place(site, &take, &ids, &mut track, false);
         }
     }
@@ -76,15 +80,15 @@ fn ego_motion(model: &Model, lifted: &Lifted) -> Motion<Ego> {
     Motion::Keyed(Arc::new(keys(poses.collect())))
 }
 
-/// Meshes of a model in this site, with its materials.
+/// Meshes of a model in this site, with its materials. The key is the kind, whether it is towed, and
+/// whether it is parked.
 fn mesh_ids(
     site: &mut Site,
-    known: &mut BTreeMap<(Kind, bool), Vec<MeshId>>,
-    kind: Kind,
-    towed: bool,
+    known: &mut BTreeMap<(Kind, bool, bool), Vec<MeshId>>,
+    key: (Kind, bool, bool),
     model: &Model,
 ) -> Vec<MeshId> {
-    if let Some(ids) = known.get(&(kind, towed)) {
+    if let Some(ids) = known.get(&key) {
         return ids.clone();
     }
     let materials: Vec<_> = model.materials.iter().map(|m| site.add_material(*m)).collect();
@@ -99,7 +103,7 @@ fn mesh_ids(
             site.add_mesh(mesh)
         })
         .collect();
-    known.insert((kind, towed), ids.clone());
+    known.insert(key, ids.clone());
     ids
 }
 

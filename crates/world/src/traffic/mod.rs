@@ -32,10 +32,5 @@ pub use repair::MARGIN_M;
 pub(crate) use repair::{Course, settle};
 pub use simulate::STEP_S;
 
-/// Models, to be asked for by kind.
-pub(crate) fn library(lamps_on: bool) -> kind::Library {
-    kind::Library::new(lamps_on)
-}
-
 #[cfg(test)]
 mod tests;

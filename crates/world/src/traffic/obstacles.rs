@@ -16,29 +16,33 @@ pub(crate) struct Obstacles {
     cells: HashSet<(i32, i32)>,
 }
 
-fn cell(x_m: f64, y_m: f64) -> (i32, i32) {
-    ((x_m / CELL_M).floor() as i32, (y_m / CELL_M).floor() as i32)
+fn cell(p: &Point2<f64>) -> (i32, i32) {
+    ((p.x / CELL_M).floor() as i32, (p.y / CELL_M).floor() as i32)
 }
 
 impl Obstacles {
-    /// Of everything that was placed along the roads.
-    pub(crate) fn of(footprints: &[surroundings::Footprint]) -> Self {
-        let mut found = Self::default();
-        for footprint in footprints {
-            let (sin, cos) = footprint.yaw_rad.sin_cos();
-            let middle = Point2::from(footprint.centre_m);
-            let steps = footprint.half_m.map(|half| (4.0 * half / CELL_M).ceil().max(1.0) as usize);
-            for row in 0..=steps[1] {
-                for column in 0..=steps[0] {
-                    let share = |i: usize, n: usize| 2.0 * i as f64 / n as f64 - 1.0;
-                    let x = footprint.half_m[0] * share(column, steps[0]);
-                    let y = footprint.half_m[1] * share(row, steps[1]);
-                    let p = middle + Vector2::new(cos * x - sin * y, sin * x + cos * y);
-                    found.cells.insert(cell(p.x, p.y));
+    /// Of what stands on the ground.
+    pub(crate) fn of(standing: &[surroundings::Footprint]) -> Self {
+        let mut cells = HashSet::new();
+        for place in standing {
+            let (sin, cos) = place.yaw_rad.sin_cos();
+            let [length, width] = place.half_m;
+            let steps = |half: f64| (4.0 * half / CELL_M).ceil().max(1.0) as usize;
+            let (along, across) = (steps(length), steps(width));
+            for i in 0..=along {
+                for j in 0..=across {
+                    // The inside of a building need not be marked: nobody gets past its walls.
+                    if i > 3 && j > 3 && i + 3 < along && j + 3 < across {
+                        continue;
+                    }
+                    let u = length * (2.0 * i as f64 / along as f64 - 1.0);
+                    let v = width * (2.0 * j as f64 / across as f64 - 1.0);
+                    let offset = Vector2::new(cos * u - sin * v, sin * u + cos * v);
+                    cells.insert(cell(&(Point2::from(place.centre_m) + offset)));
                 }
             }
         }
-        found
+        Self { cells }
     }
 
     /// A box overlaps something that stands there.
@@ -46,11 +50,9 @@ impl Obstacles {
         if self.cells.is_empty() {
             return false;
         }
-        let radius = footprint.radius_m();
-        let (low, high) = (
-            cell(footprint.centre_m.x - radius, footprint.centre_m.y - radius),
-            cell(footprint.centre_m.x + radius, footprint.centre_m.y + radius),
-        );
+        let radius = Vector2::repeat(footprint.radius_m());
+        let (low, high) =
+            (cell(&(footprint.centre_m - radius)), cell(&(footprint.centre_m + radius)));
         (low.0..=high.0).any(|i| {
             (low.1..=high.1).any(|j| {
                 let middle =
@@ -58,5 +60,30 @@ impl Obstacles {
                 self.cells.contains(&(i, j)) && footprint.holds(&middle)
             })
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn walls_block_and_air_does_not() {
+        let wall =
+            surroundings::Footprint { centre_m: [10.0, 5.0], half_m: [4.0, 0.1], yaw_rad: 0.6 };
+        let obstacles = Obstacles::of(&[wall]);
+        let at = |along: f64, aside: f64| Footprint {
+            centre_m: Point2::new(
+                10.0 + along * 0.6_f64.cos() - aside * 0.6_f64.sin(),
+                5.0 + along * 0.6_f64.sin() + aside * 0.6_f64.cos(),
+            ),
+            heading_rad: 0.2,
+            half_m: [0.3, 0.3],
+        };
+        for along in [-3.9, -1.3, 0.0, 2.2, 3.9] {
+            assert!(obstacles.blocks(&at(along, 0.0)), "{along}");
+            assert!(!obstacles.blocks(&at(along, 0.8)), "beside it at {along}");
+        }
+        assert!(!obstacles.blocks(&at(5.0, 0.0)), "behind its end");
     }
 }

@@ -332,7 +332,19 @@ impl<'a> Cast<'a> {
         }
         // People keep to the right.
         let room = (0.5 * width - 0.45).clamp(0.0, 1.2);
-        let left_m = -room * stream.range(0.25, 1.0);
+        let wished_m = -room * stream.range(0.25, 1.0);
+        // Around poles and bins; whoever finds no way is not sent on it.
+        let clear = |left_m: &f64| {
+            let body = |s: f64| Footprint {
+                centre_m: path.beside(s, *left_m),
+                heading_rad: path.at(s).heading_rad,
+                half_m: [0.36, 0.36],
+            };
+            let steps = ((need.min(path.length_m()) - s_m) / 0.4).max(0.0) as usize;
+            (0..=steps).all(|i| !self.obstacles.blocks(&body(s_m + 0.4 * i as f64)))
+        };
+        let choice = [1.0, 0.5, 0.0, -0.5, -1.0].map(|share| wished_m * share);
+        let Some(left_m) = choice.into_iter().find(clear) else { return };
         if !is_near(way, &path.beside(s_m, left_m), PEOPLE_M) {
             return;
         }

@@ -149,23 +149,3 @@ fn boxes_hold_what_is_fixed_to_them() {
         }
     }
 }
-
-#[test]
-fn walls_block_and_what_lies_beside_them_does_not() {
-    let site = Site::build(&busy("urban"), 1).unwrap();
-    let ego = ego_footprint(&site, 0.0);
-    let wall = crate::surroundings::Footprint {
-        centre_m: [ego.centre_m.x, ego.centre_m.y],
-        half_m: [0.1, 2.0],
-        yaw_rad: 0.0,
-    };
-    let obstacles = Obstacles::of(&[wall]);
-    let at = |x: f64| Footprint {
-        centre_m: ego.centre_m + nalgebra::Vector2::x() * x,
-        heading_rad: 0.3,
-        half_m: [0.3, 0.3],
-    };
-    assert!(obstacles.blocks(&at(0.0)) && obstacles.blocks(&at(-0.3)));
-    assert!(!obstacles.blocks(&at(3.0)));
-    assert!(!obstacles.blocks(&at(-2.0)));
-}
