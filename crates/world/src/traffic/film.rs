@@ -168,12 +168,12 @@ fn add_lamp(site: &mut Site, model: &Model, by: &Arc<Keys<World, frames::Object>
     let sum: Vector3<f64> = model.headlamps_m.iter().sum();
     let middle = sum / model.headlamps_m.len() as f64 - Vector3::z() * (0.5 * model.size_m[2]);
     let down = UnitQuaternion::from_axis_angle(&Vector3::y_axis(), 0.035);
-    // 30,000 cd of a pair on low beam against 100,000 lx of a sunlit wall; bicycles have a tenth.
-    let strength = if model.headlamps_m.len() > 1 { 0.3 } else { 0.04 };
+    // 12,000 cd of a pair on low beam against 100,000 lx of a sunlit wall; bicycles have a tenth.
+    let strength = if model.headlamps_m.len() > 1 { 0.12 } else { 0.012 };
     site.lamps.push(Lamp {
         motion: Motion::Carried { by: by.clone(), object_from_x: Pose::new(down, middle) },
         colour: [strength, 0.95 * strength, 0.85 * strength],
-        half_angle_rad: 0.5,
+        half_angle_rad: 0.3,
     });
 }
 
