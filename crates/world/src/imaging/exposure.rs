@@ -21,12 +21,14 @@ const STEP: usize = 3;
 const LUMINANCE: [f32; 3] = [0.2126, 0.7152, 0.0722];
 /// Below this a pixel counts as black; keeps one dead corner from opening the exposure.
 const DARKEST: f32 = 1e-7;
+/// Luminances below this share of the bright parts count as so much.
+const BLACK_SHARE: f32 = 0.01;
 /// Linear value that no more than a fiftieth of the picture may exceed before exposure is cut.
 const HIGHLIGHT: f64 = 5.0;
 /// White balance follows the scene at most so far.
 const WHITE_RANGE: [f32; 2] = [0.6, 1.7];
 /// Pictures get darker with the light, as eyes and cameras have it: exponent of what is not compensated.
-const NIGHT_EXPONENT: f32 = 0.07;
+const NIGHT_EXPONENT: f32 = 0.12;
 
 #[derive(Clone, Copy, Default)]
 struct Sums {
@@ -40,9 +42,14 @@ pub(super) fn meter(
     config: &CameraImaging,
     previous: Option<(&Exposure, f64)>,
 ) -> Exposure {
+    // What is black beside the bright parts stays black: a night sky does not open the exposure.
+    let bright = brightest(light);
+    let floor = DARKEST.max(BLACK_SHARE * bright as f32);
     // Rows in parallel, then added in order: the same on any number of threads.
-    let rows: Vec<Sums> =
-        (0..light.height.div_ceil(STEP)).into_par_iter().map(|row| measure(light, row)).collect();
+    let rows: Vec<Sums> = (0..light.height.div_ceil(STEP))
+        .into_par_iter()
+        .map(|row| measure(light, row, floor))
+        .collect();
     let mut sums = Sums::default();
     for row in rows {
         sums.weight += row.weight;
@@ -53,7 +60,7 @@ pub(super) fn meter(
     }
     let average = (sums.log / sums.weight.max(1e-9)).exp() as f32;
     let key = config.key * (average / 0.1).clamp(1e-6, 1.0).powf(NIGHT_EXPONENT);
-    let wanted = (key / average).min((HIGHLIGHT / brightest(light).max(1e-9)) as f32);
+    let wanted = (key / average).min((HIGHLIGHT / bright.max(1e-9)) as f32);
     // Longest exposure and largest gain bound it from above.
     let per_second = config.electrons_per_s / config.full_well;
     let most = per_second * config.max_exposure_s * config.max_gain;
@@ -69,7 +76,7 @@ pub(super) fn meter(
     Exposure { per_radiance, time_s, white }
 }
 
-fn measure(light: &LinearImage, row: usize) -> Sums {
+fn measure(light: &LinearImage, row: usize, floor: f32) -> Sums {
     let y = row * STEP;
     let pixels = &light.rgb[y * light.width..(y + 1) * light.width];
     // The lower middle counts most: the road, not the sky.
@@ -79,7 +86,7 @@ fn measure(light: &LinearImage, row: usize) -> Sums {
     for pixel in pixels.iter().step_by(STEP) {
         let luminance: f32 = (0..3).map(|c| LUMINANCE[c] * pixel[c]).sum();
         sums.weight += f64::from(by_row);
-        sums.log += f64::from(by_row * luminance.max(DARKEST).ln());
+        sums.log += f64::from(by_row * luminance.max(floor).ln());
         // Lamps and the sun do not tell the colour of the light.
         let share = 1.0 / (luminance.max(DARKEST) * 3.0 + 1e-3);
         for c in 0..3 {

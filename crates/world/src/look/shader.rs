@@ -73,7 +73,7 @@ struct OwnBeam {
 const OWN_BEAMS: [OwnBeam; 3] = [
     OwnBeam { colour: [0.16, 0.155, 0.14], out_rad: 0.0, down_rad: 0.075, half_rad: 0.10 },
     OwnBeam { colour: [0.06, 0.058, 0.053], out_rad: 0.20, down_rad: 0.11, half_rad: 0.18 },
-    OwnBeam { colour: [0.009, 0.0088, 0.008], out_rad: 0.1, down_rad: 0.25, half_rad: 0.75 },
+    OwnBeam { colour: [0.006, 0.0059, 0.0054], out_rad: 0.1, down_rad: 0.25, half_rad: 0.75 },
 ];
 
 impl Shader {
@@ -152,11 +152,11 @@ impl Shader {
                 shine = add(shine, scale(self.sky.sun_colour(), strength));
             }
             let mirrored = scale(self.mirrored(&surface, hit.direction), open);
-            let metal = material.texture == Texture::Metal;
-            light = polished(light, add(mirrored, shine), &surface, hit.direction, metal);
+            let mirrored = add(mirrored, shine);
+            light = polished(light, mirrored, &surface, hit.direction, material.texture);
         }
         if material.emission > 0.0 {
-            light = add(light, scale(material.colour, material.emission));
+            light = add(light, scale(surface.albedo, material.emission));
         }
         if surface.pane != 0 && self.sky.night() > 0.0 {
             light = add(light, self.lit_pane(&surface));
@@ -211,18 +211,20 @@ fn polished(
     mirrored: [f32; 3],
     surface: &Surface,
     direction: [f32; 3],
-    metal: bool,
+    texture: Texture,
 ) -> [f32; 3] {
     let grazing = (1.0 + dot(surface.normal, direction)).clamp(0.0, 1.0);
     let power = grazing * grazing;
     let power = power * power * grazing;
     let gloss = surface.gloss;
-    if metal {
+    if texture == Texture::Metal {
         let tint = lerp(surface.albedo, [1.0; 3], power);
         return lerp(light, mul(mirrored, tint), gloss);
     }
     // Rough surfaces scatter the grazing mirror image away.
-    let fresnel = DIELECTRIC + (1.0 - DIELECTRIC) * power;
+    // Panes have two faces.
+    let faces = if texture == Texture::Glass { 2.0 } else { 1.0 };
+    let fresnel = faces * DIELECTRIC + (1.0 - faces * DIELECTRIC) * power;
     lerp(light, mirrored, fresnel * gloss * (0.35 + 0.65 * gloss))
 }
 

@@ -77,7 +77,7 @@ impl Sky {
         let sun_colour = scale(through_atmosphere(elevation), direct);
         let skylight = 10f32.powf(interpolate(&SKYLIGHT, elevation.to_degrees()));
         let low = 1.0 - smoothstep(0.0, 0.35, elevation.abs());
-        let clear = lerp([0.075, 0.125, 0.235], [0.06, 0.09, 0.22], low);
+        let clear = lerp([0.090, 0.135, 0.225], [0.07, 0.10, 0.21], low);
         let night_glow = scale(CITY_GLOW, 1.0 + 3.0 * cloud);
         // An overcast sky is thrice as bright above as at its rim (Moon and Spencer 1942).
         let veil = smoothstep(0.55, 0.95, cloud).max(fog);
@@ -162,14 +162,14 @@ impl Sky {
     pub(crate) fn mirrored(&self, direction: [f32; 3]) -> [f32; 3] {
         let [x, y, up] = direction;
         // Houses and trees of a street, uneven: about 5 to 10 degrees high.
-        let skyline = 0.09 + 0.10 * (x + 0.6 * y).abs().min(1.0) * (1.0 - y * y);
+        let skyline = 0.12 + 0.10 * (x + 0.6 * y).abs().min(1.0) * (1.0 - y * y);
         let houses = scale(lerp(self.horizon, self.ground, 0.6), 0.65);
         let below = lerp(self.ground, houses, smoothstep(-0.06, 0.02, up));
         let high = up.max(0.0).sqrt();
         let mut sky = lerp(self.horizon, self.zenith, high);
         let cover = 0.5 * self.cloud;
         sky = lerp(sky, self.cloud_lit, cover * (1.0 - 0.5 * cover));
-        lerp(below, sky, smoothstep(skyline - 0.03, skyline + 0.03, up))
+        lerp(below, sky, smoothstep(skyline - 0.07, skyline + 0.07, up))
     }
 
     pub(crate) fn air_light(&self, direction: [f32; 3]) -> [f32; 3] {

@@ -36,7 +36,8 @@ pub(super) fn light(network: &Network, lines: &[Frontage], plot: &mut Plot<'_>, 
                 kit.stand(mesh, standing(Point3::new(p.x, p.y, z), yaw));
                 let head = p - edge.out * arm_m;
                 let at = Point3::new(head.x, head.y, z + height_m - 0.08);
-                kit.lamp(at, -Vector3::z(), [3.4, 2.6, 1.7], 1.15);
+                // Some 5,000 cd against the 100,000 lx of full sun: 70 lx below it.
+                kit.lamp(at, -Vector3::z(), [0.05, 0.040, 0.027], 1.15);
             }
             s += spacing_m * stream.range(0.92, 1.08);
         }

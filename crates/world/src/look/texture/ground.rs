@@ -18,7 +18,8 @@ pub(super) fn asphalt() -> Tile {
         let warm = 1.0 + 0.10 * (hue - 0.5);
         let binder = 0.78 + 0.28 * unit(small.id, 1) - 0.22 * step(0.25, 0.0, small.border);
         let grey = binder + top * (bright - binder);
-        let grey = grey * (1.0 + 0.25 * dirt).max(0.3);
+        let grain = fractal(p, [22; 2], 3, 0.8, 15);
+        let grey = grey * (1.0 + 0.26 * dirt + 0.14 * grain).max(0.3);
         let height = 0.0022 * top * (1.0 - stone.near) + 0.0006 * (1.0 - small.near);
         Texel { rgb: [grey * warm, grey, grey / warm], ..Texel::tinted(grey) }.high(height)
     })
@@ -65,7 +66,7 @@ pub(super) fn asphalt_wear() -> Tile {
         let broad = fractal(p, [3; 2], 5, 0.6, 22);
         let fine = fractal(p, [40; 2], 4, 0.7, 23);
         let laid = patch.at(p);
-        let mut bright = 1.0 + 0.14 * broad + 0.15 * fine - 0.32 * laid;
+        let mut bright = 1.0 + 0.14 * broad + 0.20 * fine - 0.32 * laid;
         bright *= 1.0 - 0.55 * open.at(p) * step(-0.7, 0.3, fine);
         bright *= 1.0 - 0.45 * seam.at(p);
         bright *= 1.0 - 0.45 * oil.at(p) * step(-0.8, 0.4, fine);

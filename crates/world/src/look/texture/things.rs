@@ -18,7 +18,7 @@ pub(super) fn lacquer() -> Tile {
 /// Panes: dark behind, a film of dust.
 pub(super) fn glass() -> Tile {
     Tile::bake(7, 2.0, Hues::Tinted([1.03, 1.0, 0.93]), |p| {
-        let behind = 0.6 + 0.5 * fractal(p, [3; 2], 4, 0.6, 411).abs();
+        let behind = 0.9 + 0.25 * fractal(p, [3; 2], 4, 0.6, 411);
         let dust = step(0.0, 1.3, fractal(p, [4; 2], 5, 0.7, 412));
         Texel { mark: 1.0, ..Texel::tinted(behind) }
             .mixed(Texel::own([0.3, 0.29, 0.27], 0.8), 0.05 * dust)

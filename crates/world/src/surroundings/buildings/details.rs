@@ -46,7 +46,7 @@ fn shops(draft: &Draft, stream: &mut Stream, solid: &mut Solid, kit: &mut Kit<'_
         [0.70, 0.68, 0.62],
         [0.38, 0.08, 0.30],
     ];
-    let glow = if kit.lit { 0.06 } else { 0.0 };
+    let glow = if kit.lit { 0.012 } else { 0.0 };
     let glass = kit.paint_with("building", Texture::Glass, [0.06, 0.07, 0.08], [0.9, glow]);
     let frame = kit.paint("building", Texture::Metal, [0.12, 0.12, 0.13]);
     let half = 0.5 * draft.width_m();
@@ -55,7 +55,7 @@ fn shops(draft: &Draft, stream: &mut Stream, solid: &mut Solid, kit: &mut Kit<'_
         let bays = if x + 2.0 * BAY_M <= half && stream.range(0.0, 1.0) < 0.5 { 2.0 } else { 1.0 };
         let width = bays * BAY_M - 0.3;
         let tone = pick(stream, &SIGNS);
-        let sign = kit.paint_with("building", Texture::Sign, tone, [0.3, 2.0 * glow]);
+        let sign = kit.paint_with("building", Texture::Sign, tone, [0.3, glow]);
         solid.block([x, -0.05, 0.35], [x + width, -0.01, 2.35], glass);
         for share in 0..=(2 * bays as usize) {
             let at = x + width * share as f64 / (2.0 * bays);
