@@ -162,14 +162,14 @@ impl Sky {
     pub(crate) fn mirrored(&self, direction: [f32; 3]) -> [f32; 3] {
         let [x, y, up] = direction;
         // Houses and trees of a street, uneven: about 5 to 10 degrees high.
-        let skyline = 0.12 + 0.10 * (x + 0.6 * y).abs().min(1.0) * (1.0 - y * y);
+        let skyline = 0.09 + 0.10 * (x + 0.6 * y).abs().min(1.0) * (1.0 - y * y);
         let houses = scale(lerp(self.horizon, self.ground, 0.6), 0.65);
         let below = lerp(self.ground, houses, smoothstep(-0.06, 0.02, up));
         let high = up.max(0.0).sqrt();
         let mut sky = lerp(self.horizon, self.zenith, high);
         let cover = 0.5 * self.cloud;
         sky = lerp(sky, self.cloud_lit, cover * (1.0 - 0.5 * cover));
-        lerp(below, sky, smoothstep(skyline - 0.07, skyline + 0.07, up))
+        lerp(below, sky, smoothstep(skyline - 0.03, skyline + 0.03, up))
     }
 
     pub(crate) fn air_light(&self, direction: [f32; 3]) -> [f32; 3] {

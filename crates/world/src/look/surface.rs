@@ -201,7 +201,7 @@ pub(crate) fn wet(surface: &mut Surface, up: [f32; 3], wetness: f32, porous: boo
     if soaked <= 0.0 {
         return;
     }
-    let stands = flat * smoothstep(1.0 - 0.6 * wetness, 1.6 - 0.6 * wetness, surface.mark);
+    let stands = flat * smoothstep(1.05 - 0.75 * wetness, 1.45 - 0.75 * wetness, surface.mark);
     let dark = if porous { 0.5 } else { 0.15 };
     surface.albedo = scale(surface.albedo, 1.0 - dark * soaked);
     surface.gloss = surface.gloss.max(0.62 * soaked).max(0.97 * stands);
