@@ -184,8 +184,11 @@ mod tests {
             if let Ok(frame) = read_npz(&path) {
                 assert_eq!(frame.semantics.len(), 8);
             }
-            std::fs::write(&path, &FRAME[..at]).unwrap();
-            check(read_npz(&path), "labels.npz");
+            // The last two bytes only say that no comment follows.
+            if at < FRAME.len() - 2 {
+                std::fs::write(&path, &FRAME[..at]).unwrap();
+                check(read_npz(&path), "labels.npz");
+            }
         }
     }
 }
