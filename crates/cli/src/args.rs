@@ -2,7 +2,9 @@
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::commands::{completions, demo, eval, import, info, label, report, trace, view};
+use crate::commands::{
+    completions, demo, eval, generate, import, info, label, report, trace, view,
+};
 use crate::failure::Failure;
 
 /// From the logs of many cameras to one vector space: occupancy, surface, depth, objects, lanes.
@@ -60,6 +62,7 @@ impl Common {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     Import(import::ImportArguments),
+    Generate(generate::GenerateArguments),
     Label(label::LabelArguments),
     Eval(eval::EvalArguments),
     Report(report::ReportArguments),

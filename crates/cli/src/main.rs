@@ -6,6 +6,7 @@ mod failure;
 mod interrupt;
 mod output;
 mod progress;
+mod rendered;
 
 use std::panic;
 use std::process::ExitCode;

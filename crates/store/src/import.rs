@@ -51,7 +51,7 @@ pub fn import(
         (Some(&first), Some(&last)) => (last - first).as_secs_f64(),
         _ => 0.0,
     };
-    let truth = truth.finish(drive.header(), &clip, times)?;
+    let truth = truth.finish(drive, &clip, times)?;
     Ok(Imported { clip, duration_s, has_poses, truth, skipped: drive.skipped() })
 }
 
@@ -130,11 +130,12 @@ impl TruthWriter {
 
     fn finish(
         self,
-        header: &ClipHeader,
+        drive: &dyn Drive,
         clip: &ClipSummary,
         frames: Vec<Timestamp>,
     ) -> Result<Option<PathBuf>, Error> {
         let Some(labels) = self.labels else { return Ok(None) };
+        let header = drive.header();
         for table in Table::ALL.into_iter().filter(|table| !self.written.contains(table)) {
             labels.remove_table(table)?;
         }
@@ -144,7 +145,7 @@ impl TruthWriter {
         let input = Input { name: format!("clip {}", header.id), blake3: clip.content_hash };
         let provenance = Provenance::new(vec![input], header.provenance.config.clone());
         let mut manifest =
-            Manifest::new(identity, provenance, header.taxonomy.clone(), header.rig.clone());
+            Manifest::new(identity, provenance, header.taxonomy.clone(), drive.true_rig().clone());
         manifest.frames = frames;
         manifest.stages.push(StageRecord {
             name: "annotations".to_owned(),

@@ -4,8 +4,8 @@ use nalgebra::{Point3, Vector3};
 use ommatidia_geometry::{Duration, Ego, Pose, Timestamp, World};
 use ommatidia_kernels::raycast::Workspace;
 use ommatidia_scene::{
-    CameraSensor, GridSpec, PointCloud, PoseSample, PoseSource, RgbImage, Rig, Scale, SurfaceSpec,
-    Trajectory, VectorSpace,
+    CameraSensor, GridSpec, MotionReadings, PointCloud, PoseSample, PoseSource, RgbImage, Rig,
+    Scale, SurfaceSpec, Trajectory, VectorSpace,
 };
 use rayon::prelude::*;
 
@@ -13,6 +13,7 @@ use crate::Error;
 use crate::imaging::{CameraImaging, Imager, Shot, motion_blur};
 use crate::look::Shader;
 use crate::noise::mix;
+use crate::sensors::{Journey, MotionSensors, SensorError};
 use crate::site::Site;
 use crate::trace::film::FilmOptions;
 use crate::trace::flow::Next;
@@ -152,6 +153,23 @@ impl Drive {
             .expect("frames ascend in time")
     }
 
+    /// What the vehicle's sensors of motion read over the whole drive, positions in the clip's world.
+    ///
+    /// # Errors
+    /// A number of the configuration is out of bounds.
+    pub fn motion(&self, sensors: &MotionSensors) -> Result<MotionReadings, SensorError> {
+        let moment = Moment::at(&self.stage, 0.0);
+        let last = self.timestamp(self.options.frames - 1);
+        let journey = Journey {
+            ego: &self.stage.site().ego,
+            world_from_site: self.site_from_ego(0).inverse().cast::<World, World>(),
+            ego_from_imu: self.rig.imu.as_ref().map(|imu| imu.ego_from_imu),
+            duration_s: last.as_secs_f64(),
+            sky_blocked: &|p_in_site| sky_blocked(&moment, p_in_site),
+        };
+        sensors.record(&journey, mix(self.options.seed ^ mix(0x307)))
+    }
+
     /// Where the vehicle is in the site at frame `index`.
     pub fn site_from_ego(&self, index: usize) -> Pose<World, Ego> {
         self.stage.site().ego.at(self.timestamp(index).as_secs_f64())
@@ -275,6 +293,25 @@ fn is_inside(stage: &Stage, camera: &CameraSensor) -> bool {
     });
     // One side may be open: meshes that stand on the ground have no floor.
     backs.count() >= 5
+}
+
+/// Share of the sky above 15 degrees that what stands around a point hides.
+fn sky_blocked(moment: &Moment<'_>, p_in_site: &Point3<f64>) -> f64 {
+    const AROUND: usize = 12;
+    const ELEVATIONS_DEG: [f64; 4] = [20.0, 35.0, 50.0, 70.0];
+    const REACH_M: f64 = 200.0;
+    // The antenna sits on the roof.
+    let antenna = p_in_site + Vector3::new(0.0, 0.0, 1.8);
+    let mut workspace = Workspace::default();
+    let blocked = |(around, elevation_deg): (usize, f64)| {
+        let azimuth = std::f64::consts::TAU * around as f64 / AROUND as f64;
+        let (rise, flat) = elevation_deg.to_radians().sin_cos();
+        let direction = Vector3::new(flat * azimuth.cos(), flat * azimuth.sin(), rise);
+        moment.cast((&antenna, &direction), REACH_M, 0.0, &mut workspace).is_some()
+    };
+    let rays = (0..AROUND).flat_map(|around| ELEVATIONS_DEG.map(|elevation| (around, elevation)));
+    rays.map(blocked).filter(|blocked| *blocked).count() as f64
+        / (AROUND * ELEVATIONS_DEG.len()) as f64
 }
 
 /// Solids are no larger than this, metres.

@@ -4,21 +4,27 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
-use ommatidia_scene::{PoseSample, Provenance, Scale, Skipped, Taxonomy};
 use ommatidia_store::formats::{self, Drive as Source, ImportOptions};
-use ommatidia_store::{ClipHeader, ClipReader, Error, FrameData, image, import};
-use ommatidia_world::{StreetDrive as Drive, StreetDriveOptions as DriveOptions};
+use ommatidia_store::{ClipReader, import};
+use ommatidia_world::scenario::Scenario;
+use ommatidia_world::sensors::MotionSensors;
+use ommatidia_world::{Drive, DriveOptions, Site, rig};
 use serde_json::json;
 
 use super::{eval, label, report};
 use crate::args::Common;
 use crate::failure::Failure;
+use crate::rendered::Rendered;
 use crate::{output, progress};
+
+/// What a drive without --drive goes through.
+const SCENARIO: &str = "parked_rows";
+const RATE_HZ: f64 = 10.0;
 
 /// Take a drive all the way: import or render it, label it, measure it, write a report
 ///
-/// Without --drive, the program renders a small stereo drive itself: a textured street with houses,
-/// trees, parked cars and one that moves, with exact truth.
+/// Without --drive, the program renders a small stereo drive itself: a street with houses, trees, parked
+/// cars and traffic, with exact truth.
 #[derive(Debug, Args)]
 pub(crate) struct DemoArguments {
     /// A recorded drive of any known format; rendered if not given
@@ -43,8 +49,8 @@ pub(crate) fn run(arguments: &DemoArguments, common: &Common) -> Result<ExitCode
             bring_in(drive.as_mut(), &clip, None, common)?
         }
         None => {
-            let mut drive = Rendered::new(options(arguments.quick, common.seed));
-            let frames = drive.drive.options.frames;
+            let mut drive = rendered(arguments.quick, common.seed)?;
+            let frames = drive.frames();
             bring_in(&mut drive, &clip, Some(frames), common)?
         }
     };
@@ -69,9 +75,20 @@ pub(crate) fn run(arguments: &DemoArguments, common: &Common) -> Result<ExitCode
     output::print(common, &result, || describe(&page, &labelled, &measured))
 }
 
-fn options(quick: bool, seed: u64) -> DriveOptions {
-    let full = DriveOptions { seed, ..DriveOptions::default() };
-    if quick { DriveOptions { width: 480, height: 176, frames: 12, ..full } } else { full }
+/// A stereo drive through the world of [`SCENARIO`].
+fn rendered(quick: bool, seed: u64) -> Result<Rendered, Failure> {
+    let (size, frames) = if quick { ([480, 176], 12) } else { ([800, 288], 40) };
+    let mut scenario = Scenario::named(SCENARIO).map_err(Failure::input)?;
+    scenario.duration_s = Some(frames as f64 / RATE_HZ);
+    let site = Site::build(&scenario, seed).map_err(Failure::input)?;
+    let rig = rig::preset("stereo", Some(size)).map_err(Failure::input)?;
+    let options = DriveOptions { seed, frames, rate_hz: RATE_HZ, ..DriveOptions::default() };
+    let drive = Drive::new(site, rig.clone(), options).map_err(Failure::input)?;
+    let motion = drive.motion(&MotionSensors::default()).map_err(Failure::input)?;
+    let config = json!({
+        "world": SCENARIO, "seed": seed, "cameras": rig, "frames": frames, "rate_hz": RATE_HZ,
+    });
+    Ok(Rendered::new(drive, rig, motion, (format!("{SCENARIO}-{seed:04}"), config)))
 }
 
 fn bring_in(
@@ -91,61 +108,4 @@ fn describe(page: &Path, labelled: &label::LabelledClip, measured: &eval::Measur
     let mut text = label::describe(labelled);
     text += &measured.describe();
     text + &format!("\nlook at {}\n", page.display())
-}
-
-/// A rendered drive in the place of a recorded one.
-struct Rendered {
-    drive: Drive,
-    header: ClipHeader,
-    next: usize,
-}
-
-impl Rendered {
-    fn new(options: DriveOptions) -> Self {
-        let drive = Drive::new(options);
-        let trajectory = drive.trajectory();
-        let config = json!({
-            "world": "street", "seed": options.seed, "width": options.width, "height": options.height,
-            "frames": options.frames, "rate_hz": options.rate_hz,
-        });
-        let header = ClipHeader {
-            id: format!("street-{}", options.seed),
-            format: "world".to_owned(),
-            rig: drive.rig.clone(),
-            taxonomy: Taxonomy::driving().name,
-            trajectory: Some((trajectory.source, Scale::Metric)),
-            provenance: Provenance::new(Vec::new(), config),
-        };
-        Self { drive, header, next: 0 }
-    }
-}
-
-impl Source for Rendered {
-    fn header(&self) -> &ClipHeader {
-        &self.header
-    }
-
-    fn next_frame(&mut self) -> Result<Option<FrameData>, Error> {
-        if self.next == self.drive.options.frames {
-            return Ok(None);
-        }
-        let index = self.next;
-        self.next += 1;
-        let frame = self.drive.frame(index);
-        let timestamp = frame.timestamp;
-        let picture =
-            |picture| Some((timestamp, image::encode(picture, &format!("rendered frame {index}"))));
-        Ok(Some(FrameData {
-            timestamp,
-            images: frame.images.iter().map(picture).collect(),
-            clouds: frame.clouds.into_iter().map(|cloud| Some((timestamp, cloud))).collect(),
-            poses: vec![PoseSample { timestamp, world_from_ego: self.drive.world_from_ego(index) }],
-            truth: Some(frame.truth),
-            ..FrameData::default()
-        }))
-    }
-
-    fn skipped(&self) -> Vec<Skipped> {
-        Vec::new()
-    }
 }

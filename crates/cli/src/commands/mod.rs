@@ -3,6 +3,7 @@
 pub(crate) mod completions;
 pub(crate) mod demo;
 pub(crate) mod eval;
+pub(crate) mod generate;
 pub(crate) mod import;
 pub(crate) mod info;
 pub(crate) mod label;
@@ -20,6 +21,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
     let common = &arguments.common;
     match arguments.command {
         Command::Import(arguments) => import::run(&arguments, common),
+        Command::Generate(arguments) => generate::run(&arguments, common),
         Command::Label(arguments) => label::run(&arguments, common),
         Command::Eval(arguments) => eval::run(&arguments, common),
         Command::Report(arguments) => report::run(&arguments, common),

@@ -10,7 +10,7 @@ mod semantickitti;
 
 use std::path::{Path, PathBuf};
 
-use ommatidia_scene::Skipped;
+use ommatidia_scene::{Rig, Skipped};
 use serde::{Deserialize, Serialize};
 
 use crate::{ClipHeader, Error, FrameData};
@@ -59,7 +59,7 @@ pub trait Format: Sync {
 ///
 /// # Errors
 /// The file cannot be read, is no rig, or holds a number out of bounds.
-pub fn read_rig(path: &Path) -> Result<ommatidia_scene::Rig, Error> {
+pub fn read_rig(path: &Path) -> Result<Rig, Error> {
     images::read_rig(path)
 }
 
@@ -76,6 +76,11 @@ pub trait Drive {
 
     /// What was left out so far, and why.
     fn skipped(&self) -> Vec<Skipped>;
+
+    /// The rig that annotations refer to, where the calibration that the header gives is not the truth.
+    fn true_rig(&self) -> &Rig {
+        &self.header().rig
+    }
 }
 
 /// The format of that name, or with `auto` the only one that recognises the source.
