@@ -10,7 +10,7 @@ use crate::labels::{
     ClipIdentity, DepthRow, LabelsWriter, LanesRow, Manifest, NormalsRow, ObjectsRow,
     OpticalFlowRow, Row, SemanticsRow, StageRecord, SurfaceRow, Table, VoxelsRow,
 };
-use crate::{ClipHeader, ClipSummary, ClipWriter, Error};
+use crate::{ClipSummary, ClipWriter, Error};
 
 /// What an import made.
 #[derive(Debug, Clone, PartialEq)]

@@ -5,7 +5,7 @@
 use std::fs::File;
 use std::io::{BufWriter, Write};
 
-use ommatidia_scene::{Rig, RgbImage};
+use ommatidia_scene::{RgbImage, Rig};
 use ommatidia_world::scenario::{NAMED, Scenario};
 use ommatidia_world::{Drive, DriveOptions, Site, rig};
 
@@ -47,7 +47,8 @@ fn picture(name: &str, seed: u64) -> RgbImage {
     let site = Site::build(&scenario, seed).expect("scenarios of the library can be built");
     let size = SIZE.map(|side| side * SCALE);
     let all = rig::preset("nuscenes6", Some(size)).expect("the preset exists at any size");
-    let front = all.cameras.into_iter().find(|camera| camera.name.to_lowercase().ends_with("front"));
+    let front =
+        all.cameras.into_iter().find(|camera| camera.name.to_lowercase().ends_with("front"));
     let rig = Rig { cameras: vec![front.expect("the rig looks ahead")], ..Rig::default() };
     let frames = (scenario.duration_s() * RATE_HZ) as usize;
     let options = DriveOptions {

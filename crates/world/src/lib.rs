@@ -27,4 +27,5 @@ pub mod traffic;
 
 pub use drive::{Drive, DriveFrame, DriveOptions};
 pub use error::Error;
+pub use site::Site;
 pub use street_drive::{StreetDrive, StreetDriveFrame, StreetDriveOptions};
