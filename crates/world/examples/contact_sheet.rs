@@ -14,8 +14,8 @@ const ROWS: usize = 6;
 const SIZE: [u32; 2] = [480, 270];
 /// Rendered at twice the size: a thumbnail shows no single pixels.
 const SCALE: u32 = 2;
-/// Frames a second from which the best moment is taken.
-const RATE_HZ: f64 = 2.0;
+/// Moments of which the best is taken.
+const MOMENTS: usize = 6;
 
 fn main() {
     let mut arguments = std::env::args().skip(1);
@@ -50,11 +50,11 @@ fn picture(name: &str, seed: u64) -> RgbImage {
     let front =
         all.cameras.into_iter().find(|camera| camera.name.to_lowercase().ends_with("front"));
     let rig = Rig { cameras: vec![front.expect("the rig looks ahead")], ..Rig::default() };
-    let frames = (scenario.duration_s() * RATE_HZ) as usize;
+    let (frames, rate_hz) = (MOMENTS, MOMENTS as f64 / scenario.duration_s());
     let options = DriveOptions {
         seed,
         frames,
-        rate_hz: RATE_HZ,
+        rate_hz,
         grid: None,
         surface: None,
         ..DriveOptions::default()

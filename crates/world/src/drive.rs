@@ -220,7 +220,7 @@ impl Drive {
         let mut shader = Shader::new(&site.materials, &site.environment, self.options.seed);
         shader.set_moment(site, time_s);
         let next = (index + 1 < self.options.frames)
-            .then(|| Next::new(&self.stage, self.timestamp(index + 1).as_secs_f64()));
+            .then(|| Next::new(&self.stage, time_s, self.timestamp(index + 1).as_secs_f64()));
         let options =
             FilmOptions { time_s, next: next.as_ref(), antialias: self.options.antialias };
         // Cameras that read their lines in the same time share what moves.

@@ -103,17 +103,19 @@ fn lens_motion(
 ) -> Motion<frames::Part> {
     let at = |lit: bool| {
         let x = if lit { 0.0 } else { -RETRACT_M };
-        let head_from_lens: Pose<frames::Part, frames::Part> =
-            Pose::new(UnitQuaternion::identity(), Vector3::new(x, 0.0, z));
-        *world_from_head * head_from_lens
+        Pose::new(UnitQuaternion::identity(), Vector3::new(x, 0.0, z))
     };
     let count = (duration_s.clamp(0.0, 3600.0) / KEY_S).ceil() as usize + 1;
-    let poses: Vec<Pose<World, frames::Part>> =
+    let poses: Vec<Pose<frames::Object, frames::Part>> =
         (0..count).map(|key| at(on(key as f64 * KEY_S))).collect();
     if poses.iter().all(|pose| *pose == poses[0]) {
-        return Motion::Still(poses[0]);
+        return Motion::Still(world_from_head.cast::<World, frames::Object>() * poses[0]);
     }
-    Motion::Keyed(Arc::new(Keys { start_s: 0.0, step_s: KEY_S, poses }))
+    let head = vec![world_from_head.cast()];
+    Motion::Switched {
+        by: Arc::new(Keys { start_s: 0.0, step_s: KEY_S, poses: head }),
+        object_from_x: Arc::new(Keys { start_s: 0.0, step_s: KEY_S, poses }),
+    }
 }
 
 fn body(kit: &mut Kit<'_>) -> MeshId {

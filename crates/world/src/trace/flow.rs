@@ -12,6 +12,8 @@ use super::stage::Stage;
 pub struct Next<'a> {
     stage: &'a Stage,
     time_s: f64,
+    /// When this picture is taken.
+    now_s: f64,
     /// `world_from_part` of the placements after the first at the next picture's timestamp.
     frames: Vec<Frame>,
 }
@@ -38,12 +40,12 @@ pub(super) fn world_from_camera(
 }
 
 impl<'a> Next<'a> {
-    /// Of the frame whose timestamp is `time_s`.
-    pub fn new(stage: &'a Stage, time_s: f64) -> Self {
+    /// Of the frame whose timestamp is `time_s`, seen from the one at `now_s`.
+    pub fn new(stage: &'a Stage, now_s: f64, time_s: f64) -> Self {
         let at = |&(_, instance): &(u32, u32)| {
-            frame(stage.site.instances[instance as usize].motion.at(time_s))
+            frame(stage.site.instances[instance as usize].motion.moved(time_s, now_s))
         };
-        Self { stage, time_s, frames: stage.placed.iter().map(at).collect() }
+        Self { stage, time_s, now_s, frames: stage.placed.iter().map(at).collect() }
     }
 
     pub(super) fn view(
@@ -95,7 +97,8 @@ impl NextView<'_> {
             let p_in_world = if met.placement == 0 {
                 met.p_in_world
             } else {
-                stage.site.instances[met.instance as usize].motion.at(time_s) * met.p_in_part
+                let motion = &stage.site.instances[met.instance as usize].motion;
+                motion.moved(time_s, self.next.now_s) * met.p_in_part
             };
             let pose = world_from_camera(stage, &self.camera.ego_from_camera, time_s);
             let moved = self.camera.intrinsics.project(&(pose.inverse() * p_in_world))?;

@@ -149,7 +149,7 @@ impl Motions {
             }
             let part_from_ego = (ego_from_world * motion.at(time_s)).inverse();
             let [before, after] = [-STEP_S, STEP_S]
-                .map(|step| ego_from_world * motion.at(time_s + step) * part_from_ego);
+                .map(|step| ego_from_world * motion.moved(time_s + step, time_s) * part_from_ego);
             let scale = 1.0 / (2.0 * STEP_S);
             let turn = (after.rotation_matrix() - before.rotation_matrix()) * scale;
             Some((turn, (after.translation - before.translation) * scale))

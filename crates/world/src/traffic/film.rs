@@ -114,8 +114,8 @@ fn place(site: &mut Site, take: &Take<'_>, ids: &[MeshId], track: &mut u32, lamp
     let limbs = limb_poses(take);
     let mut parts = Vec::with_capacity(ids.len());
     for (piece, mesh) in take.model.pieces.iter().zip(ids) {
-        let (poses, finer) = joint_poses(take, &piece.joint, &limbs);
-        let motion = motion_of(take, &by, poses, finer);
+        let poses = joint_poses(take, &piece.joint, &limbs);
+        let motion = motion_of(take, &by, &piece.joint, poses);
         parts.push(site.add_instance(Instance {
             mesh: *mesh,
             motion,
@@ -145,8 +145,8 @@ fn place(site: &mut Site, take: &Take<'_>, ids: &[MeshId], track: &mut u32, lamp
 fn motion_of(
     take: &Take<'_>,
     by: &Arc<Keys<World, frames::Object>>,
-    poses: Vec<Part>,
-    finer: usize,
+    joint: &Joint,
+    (poses, finer): (Vec<Part>, usize),
 ) -> Motion<frames::Part> {
     let constant = poses.iter().all(|pose| *pose == poses[0]);
     match (take.still, constant) {
@@ -155,7 +155,10 @@ fn motion_of(
         _ => {
             let step_s = STEP_S / finer as f64;
             let object_from_x = Arc::new(Keys { start_s: 0.0, step_s, poses });
-            Motion::Jointed { by: by.clone(), object_from_x }
+            match joint {
+                Joint::Lens { .. } => Motion::Switched { by: by.clone(), object_from_x },
+                _ => Motion::Jointed { by: by.clone(), object_from_x },
+            }
         }
     }
 }
