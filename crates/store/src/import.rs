@@ -213,7 +213,7 @@ mod tests {
     use ommatidia_scene::{LaneGraph, Skipped};
 
     use super::*;
-    use crate::{FrameData, testing};
+    use crate::{ClipHeader, FrameData, testing};
 
     /// Some frames with annotations, then the end or an error.
     struct Annotated {
