@@ -13,16 +13,8 @@ pub(super) fn link(
     nodes: &[Node<'_>],
     plan: &mut Plan,
 ) -> Result<Vec<Vec<usize>>, OpenDriveError> {
-    let mut roads: HashMap<&str, usize> = HashMap::new();
-    for (index, node) in nodes.iter().enumerate() {
-        if roads.insert(node.text("id")?, index).is_some() {
-            return Err(node.wrong("id", "another than that of a road before it"));
-        }
-    }
-    let mut junctions: HashMap<&str, usize> = HashMap::new();
-    for (index, node) in root.children("junction").enumerate() {
-        junctions.insert(node.text("id")?, index);
-    }
+    let roads = by_id(nodes.iter().copied())?;
+    let junctions = by_id(root.children("junction"))?;
     let mut members = vec![Vec::new(); junctions.len()];
     for (index, node) in nodes.iter().enumerate() {
         let junction = node.optional("junction").and_then(|id| junctions.get(id));
@@ -30,40 +22,71 @@ pub(super) fn link(
         if let Some(junction) = junction {
             members[*junction].push(index);
         }
-    }
-    for (index, node) in nodes.iter().enumerate() {
-        let Some(link) = node.child("link") else { continue };
-        for (name, at_end) in [("predecessor", false), ("successor", true)] {
-            let Some(other) = link.child(name) else { continue };
-            if other.optional("elementType") == Some("road") {
-                let to = known(&other, "elementId", &roads)?;
-                let to_end = contact(&other)?;
-                join_roads(nodes, plan, (index, at_end), (to, to_end))?;
-            }
-        }
+        link_road(nodes, index, &roads, plan)?;
     }
     for junction in root.children("junction") {
         for connection in junction.children("connection") {
-            // Direct junctions name a linked road instead.
-            let Some(name) = ["connectingRoad", "linkedRoad"]
-                .into_iter()
-                .find(|name| connection.optional(name).is_some())
-            else {
-                return Err(connection.missing("connectingRoad"));
-            };
-            let from = known(&connection, "incomingRoad", &roads)?;
-            let to = known(&connection, name, &roads)?;
-            let to_end = contact(&connection)?;
-            let from_end = near_end(plan, from, (to, to_end));
-            for link in connection.children("laneLink") {
-                let pair = [link.integer("from")?, link.integer("to")?];
-                join_lanes(plan, (from, from_end, pair[0]), (to, to_end, pair[1]));
-            }
+            connect(&connection, &roads, plan)?;
         }
     }
     plan.links.sort_unstable();
     plan.links.dedup();
     Ok(members)
+}
+
+/// Indices of elements by their `id`, each of which has to be another.
+fn by_id<'a>(
+    nodes: impl Iterator<Item = Node<'a>>,
+) -> Result<HashMap<&'a str, usize>, OpenDriveError> {
+    let mut indices = HashMap::new();
+    for (index, node) in nodes.enumerate() {
+        if indices.insert(node.text("id")?, index).is_some() {
+            let wanted = format!("another than that of a <{}> before it", node.name());
+            return Err(node.wrong("id", &wanted));
+        }
+    }
+    Ok(indices)
+}
+
+/// Joins the lanes of a road to those of the roads that it names.
+fn link_road(
+    nodes: &[Node<'_>],
+    index: usize,
+    roads: &HashMap<&str, usize>,
+    plan: &mut Plan,
+) -> Result<(), OpenDriveError> {
+    let Some(link) = nodes[index].child("link") else { return Ok(()) };
+    for (name, at_end) in [("predecessor", false), ("successor", true)] {
+        let Some(other) = link.child(name) else { continue };
+        if other.optional("elementType") == Some("road") {
+            let to = known(&other, "elementId", roads)?;
+            let to_end = contact(&other)?;
+            join_roads(nodes, plan, (index, at_end), (to, to_end))?;
+        }
+    }
+    Ok(())
+}
+
+/// Joins the lanes that a connection of a junction names.
+fn connect(
+    connection: &Node<'_>,
+    roads: &HashMap<&str, usize>,
+    plan: &mut Plan,
+) -> Result<(), OpenDriveError> {
+    // Direct junctions name a linked road instead.
+    let mut names = ["connectingRoad", "linkedRoad"].into_iter();
+    let Some(name) = names.find(|name| connection.optional(name).is_some()) else {
+        return Err(connection.missing("connectingRoad"));
+    };
+    let from = known(connection, "incomingRoad", roads)?;
+    let to = known(connection, name, roads)?;
+    let to_end = contact(connection)?;
+    let from_end = near_end(plan, from, (to, to_end));
+    for link in connection.children("laneLink") {
+        let pair = [link.integer("from")?, link.integer("to")?];
+        join_lanes(plan, (from, from_end, pair[0]), (to, to_end, pair[1]));
+    }
+    Ok(())
 }
 
 fn known(
