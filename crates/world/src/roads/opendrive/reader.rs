@@ -64,7 +64,7 @@ pub enum OpenDriveError {
 /// Largest file, bytes, and most elements and attributes.
 const LARGEST_FILE: usize = 256 << 20;
 const MOST_NODES: u32 = 8_000_000;
-/// Most children of one kind in one element.
+/// Most elements in one element.
 const MOST_CHILDREN: usize = 100_000;
 
 pub(super) fn parse(xml: &str) -> Result<Document<'_>, OpenDriveError> {
@@ -86,10 +86,25 @@ pub(super) struct Node<'a> {
 impl<'a> Node<'a> {
     pub(super) fn root(document: &'a Document<'a>) -> Result<Self, OpenDriveError> {
         let root = Self { node: document.root_element() };
-        if root.name() == "OpenDRIVE" {
-            return Ok(root);
+        if root.name() != "OpenDRIVE" {
+            return Err(OpenDriveError::Root { found: root.name().to_owned(), line: root.line() });
         }
-        Err(OpenDriveError::Root { found: root.name().to_owned(), line: root.line() })
+        for node in root.node.descendants().filter(roxmltree::Node::is_element) {
+            Self { node }.check_count()?;
+        }
+        Ok(root)
+    }
+
+    fn check_count(&self) -> Result<(), OpenDriveError> {
+        let count = self.elements().count();
+        if count > MOST_CHILDREN {
+            return Err(self.too_much(
+                "number of elements in it",
+                count as f64,
+                MOST_CHILDREN as f64,
+            ));
+        }
+        Ok(())
     }
 
     pub(super) fn name(&self) -> &'a str {
@@ -102,12 +117,12 @@ impl<'a> Node<'a> {
 
     pub(super) fn children(&self, name: &'a str) -> impl Iterator<Item = Self> + use<'a> {
         let children = self.node.children().filter(move |child| child.has_tag_name(name));
-        children.take(MOST_CHILDREN).map(|node| Self { node })
+        children.map(|node| Self { node })
     }
 
     pub(super) fn elements(&self) -> impl Iterator<Item = Self> + use<'a> {
         let children = self.node.children().filter(roxmltree::Node::is_element);
-        children.take(MOST_CHILDREN).map(|node| Self { node })
+        children.map(|node| Self { node })
     }
 
     pub(super) fn child(&self, name: &'a str) -> Option<Self> {
@@ -146,7 +161,7 @@ impl<'a> Node<'a> {
 
     pub(super) fn integer(&self, attribute: &str) -> Result<i32, OpenDriveError> {
         let value = self.text(attribute)?.trim().parse::<i32>();
-        let small = value.ok().filter(|value| value.abs() <= 1000);
+        let small = value.ok().filter(|value| value.unsigned_abs() <= 1000);
         small.ok_or_else(|| self.wrong(attribute, "a whole number from -1000 to 1000"))
     }
 
