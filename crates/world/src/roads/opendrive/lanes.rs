@@ -15,6 +15,9 @@ const LEAST_M: f64 = 1e-4;
 
 /// One road.
 pub(super) fn road(node: &Node<'_>, moved_m: [f64; 2]) -> Result<Road, OpenDriveError> {
+    if !matches!(node.optional("rule"), None | Some("RHT")) {
+        return Err(node.wrong("rule", "`RHT`: roads with traffic on the right can be read"));
+    }
     let curve = curve(node, moved_m)?;
     let elevation = node.child("elevationProfile");
     let lateral = node.child("lateralProfile");
@@ -83,6 +86,9 @@ fn sections(lanes: &Node<'_>, length_m: f64) -> Result<Vec<Section>, OpenDriveEr
 }
 
 fn section(node: &Node<'_>, range_m: [f64; 2]) -> Result<Section, OpenDriveError> {
+    if !matches!(node.optional("singleSide"), None | Some("false")) {
+        return Err(node.wrong("singleSide", "`false`: sections with both sides can be read"));
+    }
     let centre = node.child("center").and_then(|centre| centre.child("lane"));
     Ok(Section {
         range_m,
