@@ -85,6 +85,16 @@ impl Curve {
         curve
     }
 
+    /// Lowest and highest corner of a box around the curve, without what it is extrapolated to.
+    pub(crate) fn around_m(&self) -> [Point2<f64>; 2] {
+        let mut corners = [f64::INFINITY, f64::NEG_INFINITY].map(|value| Point2::new(value, value));
+        for p in self.pieces.iter().flat_map(Piece::outline_m) {
+            corners = [corners[0].inf(&p), corners[1].sup(&p)];
+        }
+        let margin = Vector2::repeat(0.5 * OUTLINE_M);
+        [corners[0] - margin, corners[1] + margin]
+    }
+
     pub(crate) fn at(&self, s_m: f64) -> CurvePoint {
         let after = self.pieces.partition_point(|piece| piece.s_m <= s_m);
         let piece = &self.pieces[after.saturating_sub(1)];
@@ -100,7 +110,22 @@ impl Curve {
     }
 }
 
+/// The box around a curve takes places this far apart at most, metres.
+const OUTLINE_M: f64 = 10.0;
+
 impl Piece {
+    /// Points in whose box, widened by half of [`OUTLINE_M`], the piece lies.
+    fn outline_m(&self) -> Vec<Point2<f64>> {
+        if let Shape::Cubic { u, v, p_by_s } = &self.shape {
+            let [u, v] = [u, v].map(|c| control(c, p_by_s.last().copied().unwrap_or(0.0)));
+            let turned = Rotation2::new(self.start.heading_rad);
+            return (0..4).map(|i| self.start.p_m + turned * Vector2::new(u[i], v[i])).collect();
+        }
+        let steps = (self.length_m / OUTLINE_M).ceil().max(1.0);
+        let place = |step: usize| self.at(self.length_m * step as f64 / steps).p_m;
+        (0..=steps as usize).map(place).collect()
+    }
+
     fn at(&self, s_m: f64) -> CurvePoint {
         let (local, turn, curvature_per_m) = match &self.shape {
             Shape::Clothoid { start_per_m, rate_per_m2 } => (
@@ -121,6 +146,7 @@ impl Piece {
 
 /// End of a clothoid that starts at the origin along x: the integral of `(cos, sin)` of
 /// `k0 s + k' s^2 / 2`, by Gauss-Legendre with five nodes on stretches of at most half a radian.
+/// The file reader bounds the turn of a piece, and so their number.
 fn clothoid(s_m: f64, start_per_m: f64, rate_per_m2: f64) -> Vector2<f64> {
     const NODES: [(f64, f64); 5] = [
         (0.0, 0.568_888_888_888_888_9),
@@ -130,7 +156,7 @@ fn clothoid(s_m: f64, start_per_m: f64, rate_per_m2: f64) -> Vector2<f64> {
         (0.906_179_845_938_664, 0.236_926_885_056_189_08),
     ];
     let turn = s_m * (start_per_m.abs() + rate_per_m2.abs() * s_m);
-    let stretches = (turn / 0.5).ceil().clamp(1.0, 4096.0);
+    let stretches = (turn / 0.5).ceil().max(1.0);
     let half = 0.5 * s_m / stretches;
     let mut sum = Vector2::zeros();
     for stretch in 0..stretches as usize {
@@ -153,6 +179,13 @@ fn cubic_at(u: &[f64; 4], v: &[f64; 4], p: f64) -> (Vector2<f64>, f64, f64) {
     let speed = du.hypot(dv).max(1e-12);
     let curvature = (du * second(v) - dv * second(u)) / speed.powi(3);
     (Vector2::new(value(u), value(v)), dv.atan2(du), curvature)
+}
+
+/// Bézier control values of a cubic from 0 to `end`: it stays between the lowest and the highest.
+pub(crate) fn control(&[a, b, c, d]: &[f64; 4], end: f64) -> [f64; 4] {
+    let third = b * end / 3.0;
+    let square = c * end * end;
+    [a, a + third, a + 2.0 * third + square / 3.0, a + b * end + square + d * end.powi(3)]
 }
 
 /// Linear look-up in a table of equal steps.
@@ -218,5 +251,21 @@ mod tests {
             assert!(((b.p_m - a.p_m).norm() - step).abs() < 1e-3 * step);
         }
         assert!((curve.at(length_m).p_m - Point2::new(30.0, 6.0)).norm() < 1e-9);
+    }
+
+    #[test]
+    fn boxes_hold_their_curves() {
+        let (u, v) = ([0.0, 40.0, 0.0, -10.0], [0.0, 90.0, -270.0, 180.0]);
+        let (p_by_s, length_m) = by_arc_length(&u, &v, 1.0);
+        let mut curve = Curve::from(Point2::new(7.0, -3.0), 0.4);
+        curve.bend(120.0, -0.05, 0.08);
+        curve.push(Point2::new(40.0, 9.0), 2.0, length_m, Shape::Cubic { u, v, p_by_s });
+        let [low, high] = curve.around_m();
+        let margin = Vector2::repeat(60.0);
+        for step in 0..=500 {
+            let p_m = curve.at(curve.length_m() * f64::from(step) / 500.0).p_m;
+            assert!(low <= p_m && p_m <= high, "{p_m} is outside of {low} to {high}");
+        }
+        assert!((high - low).norm() < 200.0 && low + margin <= high, "{low} to {high}");
     }
 }

@@ -6,7 +6,7 @@
 use nalgebra::Point3;
 use ommatidia_scene::BoundaryKind;
 
-use super::curve::Curve;
+use super::curve::{Curve, control};
 use super::relief::Relief;
 
 /// A function of `s` by cubics, each from its own start: `a + b d + c d^2 + d d^3`.
@@ -70,6 +70,14 @@ impl Cubics {
     /// The largest value at the start of a piece.
     pub(crate) fn largest(&self) -> f64 {
         self.0.iter().map(|piece| piece.1[0]).fold(0.0, f64::max)
+    }
+
+    /// No absolute value from 0 to `length_m` is larger than this.
+    pub(crate) fn bound(&self, length_m: f64) -> f64 {
+        let inner = self.0.iter().map(|piece| piece.0).filter(|s| *s > 0.0 && *s < length_m);
+        let cuts: Vec<f64> = [0.0].into_iter().chain(inner).chain([length_m]).collect();
+        let values = cuts.windows(2).flat_map(|cut| control(&self.taylor(cut[0]), cut[1] - cut[0]));
+        values.map(f64::abs).fold(0.0, f64::max)
     }
 
     /// Coefficients of the cubic at `s`, about `s`.

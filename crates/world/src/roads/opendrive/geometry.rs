@@ -12,6 +12,8 @@ const LONGEST_M: f64 = 100_000.0;
 const LARGEST_CURVATURE: f64 = 5.0;
 /// Largest coefficient of a cubic.
 const LARGEST_COEFFICIENT: f64 = 1e6;
+/// Most that one piece may turn, radians: some thirty times around.
+const MOST_TURN_RAD: f64 = 200.0;
 /// Most pieces of one reference line.
 const MOST_PIECES: usize = 20_000;
 /// A piece has to begin where the pieces before it end, metres of `s`.
@@ -48,9 +50,6 @@ pub(super) fn curve(road: &Node<'_>, moved_m: [f64; 2]) -> Result<Curve, OpenDri
             node.number("x", LARGEST_COORDINATE_M)? - moved_m[0],
             node.number("y", LARGEST_COORDINATE_M)? - moved_m[1],
         );
-        if p_m.coords.norm() > LARGEST_COORDINATE_M / 100.0 {
-            return Err(node.wrong("x", "within 1,000 km of the first road"));
-        }
         curve.push(p_m, node.number("hdg", 1000.0)?, length_m, shape(&node, length_m)?);
     }
     if curve.length_m() == 0.0 {
@@ -63,15 +62,10 @@ fn shape(node: &Node<'_>, length_m: f64) -> Result<Shape, OpenDriveError> {
     let Some(form) = node.elements().find(|child| child.name() != "userData") else {
         return Err(node.missing("line, arc, spiral, poly3 or paramPoly3"));
     };
-    let constant = |start_per_m| Shape::Clothoid { start_per_m, rate_per_m2: 0.0 };
     match form.name() {
-        "line" => Ok(constant(0.0)),
-        "arc" => Ok(constant(form.number("curvature", LARGEST_CURVATURE)?)),
-        "spiral" => {
-            let start_per_m = form.number("curvStart", LARGEST_CURVATURE)?;
-            let end_per_m = form.number("curvEnd", LARGEST_CURVATURE)?;
-            Ok(Shape::Clothoid { start_per_m, rate_per_m2: (end_per_m - start_per_m) / length_m })
-        }
+        "line" => Ok(Shape::Clothoid { start_per_m: 0.0, rate_per_m2: 0.0 }),
+        "arc" => clothoid(&form, ["curvature"; 2], length_m),
+        "spiral" => clothoid(&form, ["curvStart", "curvEnd"], length_m),
         "poly3" => {
             let (u, v) = ([0.0, 1.0, 0.0, 0.0], coefficients(&form, ["a", "b", "c", "d"])?);
             // The end of `u` whose arc has the given length, by Newton's method.
@@ -95,6 +89,21 @@ fn shape(node: &Node<'_>, length_m: f64) -> Result<Shape, OpenDriveError> {
         }
         _ => Err(node.missing("line, arc, spiral, poly3 or paramPoly3")),
     }
+}
+
+/// A piece whose curvature goes from one attribute to the other.
+fn clothoid(
+    form: &Node<'_>,
+    [start, end]: [&str; 2],
+    length_m: f64,
+) -> Result<Shape, OpenDriveError> {
+    let start_per_m = form.number(start, LARGEST_CURVATURE)?;
+    let end_per_m = form.number(end, LARGEST_CURVATURE)?;
+    let turn_rad = start_per_m.abs().max(end_per_m.abs()) * length_m;
+    if turn_rad > MOST_TURN_RAD {
+        return Err(form.too_much("turn in radians", turn_rad, MOST_TURN_RAD));
+    }
+    Ok(Shape::Clothoid { start_per_m, rate_per_m2: (end_per_m - start_per_m) / length_m })
 }
 
 fn coefficients(node: &Node<'_>, names: [&str; 4]) -> Result<[f64; 4], OpenDriveError> {

@@ -3,8 +3,9 @@
 //! Read, after ASAM OpenDRIVE 1.7: reference lines of all kinds (`line`, `arc`, `spiral`, `poly3`,
 //! `paramPoly3`), elevation, superelevation, lane offset, lane sections with widths or borders, heights,
 //! road marks, speeds, and links of roads and lanes through junctions. Not read: lateral `shape` and
-//! `crossfall`, objects, signals, railways; traffic drives on the right.
+//! `crossfall`, objects, signals, railways. Refused: traffic on the left, sections of a single side.
 
+mod extent;
 mod geometry;
 mod lanes;
 mod links;
@@ -53,6 +54,7 @@ fn read(xml: &str, setting: Setting) -> Result<(Plan, [f64; 2]), OpenDriveError>
     }
     let mut plan = Plan { setting, land: Land::Around(REACH_M), ..Plan::default() };
     let mut lanes_m = 0.0;
+    let mut extent = extent::Extent::default();
     for node in &nodes {
         let road = lanes::road(node, moved_m)?;
         for section in &road.sections {
@@ -62,6 +64,7 @@ fn read(xml: &str, setting: Setting) -> Result<(Plan, [f64; 2]), OpenDriveError>
         if lanes_m > LARGEST_LANES_M {
             return Err(node.too_much("metres of lanes", lanes_m, LARGEST_LANES_M));
         }
+        extent.add(node, &road)?;
         plan.roads.push(road);
     }
     let junctions = links::link(&root, &nodes, &mut plan)?;
