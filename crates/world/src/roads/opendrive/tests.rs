@@ -87,8 +87,8 @@ fn height_and_roll_follow_their_profiles() {
     assert!((ground.height_m - station.p_m.z).abs() < 0.005);
 }
 
-#[test]
-fn roads_join_directly_and_through_junctions() {
+/// Four roads along x, 90 m in all; the third crosses a junction.
+fn joined() -> String {
     let straight = |id: &str, x: f64, length: f64, junction: &str, link: &str| {
         let lanes = LANES.replace(
             r#"type="driving">"#,
@@ -113,7 +113,12 @@ fn roads_join_directly_and_through_junctions() {
         r#"<junction id="j"><connection id="0" incomingRoad="b" connectingRoad="c" contactPoint="start">
             <laneLink from="-1" to="-1"/></connection></junction>"#.to_owned(),
     ];
-    let network = Network::from_opendrive(&file(&body.concat()), Setting::Urban).unwrap();
+    file(&body.concat())
+}
+
+#[test]
+fn roads_join_directly_and_through_junctions() {
+    let network = Network::from_opendrive(&joined(), Setting::Urban).unwrap();
     let mut lane = network.lanes.iter().find(|lane| lane.id == LaneId(1)).unwrap();
     let mut length = lane.length_m();
     let mut crossed = 0;
@@ -155,36 +160,112 @@ fn errors_name_element_and_line() {
     check(&good.replace("length=\"40\"", "length=\"1e9\""), "`length` of <geometry>");
     check(&good.replace("<line/>", "<bezier/>"), "<geometry> has no `line, arc, spiral");
     check(&good.replace("s=\"0\" x", "s=\"5\" x"), "`s` of <geometry> is `5`");
+    let least = format!("id=\"{}\"", i32::MIN);
+    check(&good.replace("id=\"-2\"", &least), "`id` of <lane> is `-2147483648`; it has to be");
+    check(&good.replace("<road id", "<road rule=\"LHT\" id"), "`rule` of <road> is `LHT`");
+    let single = good.replace("<laneSection", "<laneSection singleSide=\"true\"");
+    check(&single, "`singleSide` of <laneSection> is `true`");
+    let twice = joined().replace("</OpenDRIVE>", "<junction id=\"j\"/></OpenDRIVE>");
+    check(&twice, "`id` of <junction> is `j`; it has to be another");
+    let twice = joined().replace("id=\"b\"", "id=\"a\"");
+    check(&twice, "`id` of <road> is `a`; it has to be another");
+}
+
+#[test]
+fn files_beyond_bounds_are_refused() {
+    let check = |xml: &str, expected: &str| {
+        let message = read(xml, Setting::Urban).unwrap_err().to_string();
+        assert!(message.contains(expected), "{message}");
+    };
+    let good = road(40.0, "<line/>");
+    let second = |x: f64, y: f64| {
+        let start = good.find("<road").unwrap();
+        let other = good[start..].replace("id=\"7\"", "id=\"8\"");
+        let place = format!("x=\"{x}\" y=\"{y}\"");
+        good.replace("</OpenDRIVE>", &other.replace("x=\"0\" y=\"0\"", &place))
+    };
+    assert!(read(&second(9000.0, 9000.0), Setting::Urban).is_ok());
+    check(&second(15_000.0, 15_000.0), "square kilometres of land to 22");
+    check(&second(0.0, 500_000.0), "metres from the origin to 5000");
+    check(&road(25_000.0, "<line/>"), "metres from the origin to 250");
+    check(&good.replace("a=\"3.25\"", "a=\"5000\""), "to the outermost lane to 5002");
+    check(&road(1000.0, r#"<arc curvature="1"/>"#), "<arc> brings the turn in radians to 1000");
+    let spiral = r#"<spiral curvStart="0" curvEnd="-1"/>"#;
+    check(&road(1000.0, spiral), "<spiral> brings the turn in radians to 1000");
+    let many = "<userData/>".repeat(100_001);
+    let expected = "<laneSection> brings the number of elements in it to 100004";
+    check(&good.replace("<left>", &format!("{many}<left>")), expected);
+}
+
+/// The places of all attribute values.
+fn values(xml: &str) -> Vec<std::ops::Range<usize>> {
+    let quotes: Vec<usize> = xml.match_indices('"').map(|(at, _)| at).collect();
+    quotes.chunks_exact(2).map(|pair| pair[0] + 1..pair[1]).collect()
+}
+
+/// Puts another value in the place of one, or something into it.
+fn damage_value(xml: &mut String, stream: &mut crate::noise::Stream) {
+    const PIECES: [&str; 16] = [
+        "1e9",
+        "-1",
+        "nan",
+        "0",
+        "left",
+        "-2",
+        "1e-9",
+        "spiral",
+        "inf",
+        "a",
+        "b",
+        "j",
+        "end",
+        "3",
+        "-2147483648",
+        "",
+    ];
+    let mut pick = |count: usize| stream.range(0.0, count as f64) as usize;
+    let values = values(xml);
+    let place = values[pick(values.len())].clone();
+    let piece = PIECES[pick(PIECES.len())];
+    match pick(3) {
+        0 => xml.insert_str(place.start, piece),
+        1 => xml.insert_str(place.end, piece),
+        _ => xml.replace_range(place, piece),
+    }
+}
+
+/// Damages the text anywhere.
+fn damage_text(xml: &mut String, stream: &mut crate::noise::Stream) {
+    let mut pick = |count: usize| stream.range(0.0, count as f64) as usize;
+    let at = pick(xml.len());
+    let with = [pick(18), pick(18)].map(|i| char::from(b"0123456789.-e<>/\"a"[i]));
+    let end = (at + pick(20)).min(xml.len());
+    xml.replace_range(at..end, &with[..pick(3)].iter().collect::<String>());
 }
 
 #[test]
 fn damaged_files_are_refused_or_read_but_never_panic() {
+    const ROUNDS: usize = 240;
     let mut stream = crate::noise::Stream::new(5);
     let sources = [
         road(30.0, r#"<arc curvature="0.02"/>"#),
         road(25.0, r#"<poly3 a="0" b="0" c="0.02" d="0"/>"#),
+        joined(),
     ];
-    let pieces = ["1e9", "-1", "nan", "0", "<", "\"", "left", "-2", "1e-9", "spiral", "inf"];
-    let mut read_well = 0;
-    for round in 0..200usize {
-        let mut bytes = sources[round % 2].clone().into_bytes();
+    let (mut parsed, mut read_well) = (0, 0);
+    for round in 0..ROUNDS {
+        let mut xml = sources[round % 3].clone();
         for _ in 0..=round % 4 {
-            let at = stream.range(0.0, bytes.len() as f64) as usize;
-            let piece = pieces[stream.range(0.0, pieces.len() as f64) as usize].as_bytes();
-            match stream.range(0.0, 4.0) as usize {
-                0 => bytes[at] = b"0123456789.-e<>/\"a"[stream.range(0.0, 18.0) as usize],
-                1 => drop(bytes.splice(at..at, piece.iter().copied())),
-                2 => drop(bytes.drain(at..(at + 1 + round % 20).min(bytes.len()))),
-                _ => drop(
-                    bytes.splice(at..(at + piece.len()).min(bytes.len()), piece.iter().copied()),
-                ),
-            }
+            let damage = if round % 5 == 0 { damage_text } else { damage_value };
+            damage(&mut xml, &mut stream);
         }
-        let Ok(text) = String::from_utf8(bytes) else { continue };
-        if let Ok(network) = Network::from_opendrive(&text, Setting::Urban) {
+        let result = Network::from_opendrive(&xml, Setting::Urban);
+        parsed += usize::from(!matches!(result, Err(OpenDriveError::Xml { .. })));
+        if let Ok(network) = result {
             read_well += 1;
             assert!(network.lanes.iter().all(|lane| lane.length_m().is_finite()));
         }
     }
-    assert!(read_well > 2, "{read_well} of 200 were still readable");
+    assert!(2 * parsed > ROUNDS, "{parsed} of {ROUNDS} were still XML");
+    assert!(read_well > 20, "{read_well} of {ROUNDS} were still readable");
 }
