@@ -1,7 +1,8 @@
-//! Procedural scenes, ray-cast sensors and exact truth.
+//! Procedural worlds, ray-cast sensors and exact truth.
 //!
-//! So far one kind of world: a street with buildings, parked cars, trees and one oncoming car,
-//! driven and filmed by a rig with any camera models. Deterministic in (seed, options).
+//! A [`scenario::Scenario`] and a seed give a [`Site`]: roads, surroundings, traffic, weather. A [`Drive`]
+//! films it with a rig of any camera models. Deterministic in (scenario, seed, rig, options). The small
+//! street of [`StreetDrive`] remains for the labeller's tests.
 
 pub mod actors;
 mod bvh;
