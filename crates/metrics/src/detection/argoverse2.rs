@@ -9,6 +9,7 @@ use std::f64::consts::PI;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
+use super::check_matching_distances;
 use crate::numeric::{interpolate, mean};
 use crate::{Error, Protocol};
 
@@ -41,8 +42,9 @@ impl Protocol for Argoverse2Protocol {
 
     fn check(&self) -> Result<(), String> {
         let positive = |x: f64| x.is_finite() && x > 0.0;
-        if !self.matching_distances_m.iter().all(|&x| positive(x)) || !positive(self.range_m) {
-            return Err("distances must be positive".to_owned());
+        check_matching_distances(&self.matching_distances_m)?;
+        if !positive(self.range_m) {
+            return Err(format!("range_m is {}; it must be positive", self.range_m));
         }
         if !self.matching_distances_m.contains(&self.error_matching_distance_m) {
             return Err("error_matching_distance_m must be one of matching_distances_m".to_owned());

@@ -5,6 +5,7 @@ use std::f64::consts::TAU;
 use serde::{Deserialize, Serialize};
 
 use crate::Protocol;
+use crate::detection::check_matching_distances;
 
 /// An error of true positives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -80,12 +81,10 @@ impl Protocol for DetectionProtocol {
 
     fn check(&self) -> Result<(), String> {
         let positive = |x: f64| x.is_finite() && x > 0.0;
-        if self.classes.is_empty() || self.matching_distances_m.is_empty() {
-            return Err("needs at least one class and one matching distance".to_owned());
+        if self.classes.is_empty() {
+            return Err("needs at least one class".to_owned());
         }
-        if !self.matching_distances_m.iter().all(|&x| positive(x)) {
-            return Err("matching distances must be positive".to_owned());
-        }
+        check_matching_distances(&self.matching_distances_m)?;
         if !self.matching_distances_m.contains(&self.error_matching_distance_m) {
             return Err("error_matching_distance_m must be one of matching_distances_m".to_owned());
         }
