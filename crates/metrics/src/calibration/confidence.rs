@@ -4,6 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::Error;
 
+/// Most bins; each takes memory whether or not anything falls into it.
+const MAX_BINS: usize = 1_000_000;
+
 /// Settings of the evaluation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -55,7 +58,7 @@ pub struct ConfidenceReport {
 /// Compares confidences, 0 to 1, with whether the predictions were right.
 ///
 /// # Errors
-/// None at all, unequal numbers of both, a confidence outside 0 to 1 (or NaN), or no bins.
+/// None at all, unequal numbers of both, a confidence outside 0 to 1 (or NaN), or no bins or too many.
 pub fn evaluate_confidences(
     confidences: &[f64],
     right: &[bool],
@@ -88,8 +91,8 @@ pub fn evaluate_confidences(
 }
 
 fn check(confidences: &[f64], right: &[bool], protocol: &ConfidenceProtocol) -> Result<(), Error> {
-    if protocol.bins == 0 {
-        let what = "there must be bins".to_owned();
+    if !(1..=MAX_BINS).contains(&protocol.bins) {
+        let what = format!("{} bins; choose 1 to {MAX_BINS}", protocol.bins);
         return Err(Error::Protocol { name: "confidence".to_owned(), what });
     }
     if confidences.is_empty() || confidences.len() != right.len() {

@@ -4,6 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::Protocol;
 
+/// Most steps of recall; precision is sampled at each.
+const MAX_RECALL_STEPS: usize = 1000;
+
 /// Settings of KITTI object detection; [`Protocol::named`] has `kitti_object`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -48,8 +51,11 @@ impl Protocol for KittiProtocol {
         &[("kitti_object", include_str!("../../../protocols/kitti_object.toml"))];
 
     fn check(&self) -> Result<(), String> {
-        if self.recall_steps == 0 || !self.recall_steps.is_multiple_of(10) {
-            return Err("recall_steps must be a multiple of 10".to_owned());
+        let steps = self.recall_steps;
+        if !(10..=MAX_RECALL_STEPS).contains(&steps) || !steps.is_multiple_of(10) {
+            return Err(format!(
+                "recall_steps is {steps}; choose a multiple of 10 up to {MAX_RECALL_STEPS}"
+            ));
         }
         if self.difficulties.is_empty() || self.classes.is_empty() {
             return Err("needs at least one difficulty and one class".to_owned());
@@ -63,8 +69,24 @@ impl Protocol for KittiProtocol {
 
 #[cfg(test)]
 mod tests {
+    use super::*;
+
     #[test]
     fn named_protocols_are_valid() {
-        crate::protocol::check_named::<super::KittiProtocol>();
+        crate::protocol::check_named::<KittiProtocol>();
+    }
+
+    #[test]
+    fn the_number_of_recall_steps_is_bounded() {
+        let named = KittiProtocol::parse("p", KittiProtocol::NAMED[0].1).unwrap();
+        let check = |recall_steps, fits| {
+            let found = KittiProtocol { recall_steps, ..named.clone() }.check();
+            assert_eq!(found.is_ok(), fits, "{recall_steps}: {found:?}");
+        };
+        check(0, false);
+        check(11, false);
+        check(40, true);
+        check(MAX_RECALL_STEPS, true);
+        check(MAX_RECALL_STEPS + 10, false);
     }
 }

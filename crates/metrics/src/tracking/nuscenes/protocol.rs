@@ -4,6 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::Protocol;
 
+/// Most recalls; the matches of a class are walked once for each.
+const MAX_THRESHOLDS: usize = 1000;
+
 /// Settings of nuScenes tracking; [`Protocol::named`] has `tracking_nips_2019`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -48,8 +51,12 @@ impl Protocol for AmotaProtocol {
 
     fn check(&self) -> Result<(), String> {
         let positive = |x: f64| x.is_finite() && x > 0.0;
-        if self.classes.is_empty() || self.thresholds < 2 {
-            return Err("needs at least one class and two thresholds".to_owned());
+        if self.classes.is_empty() {
+            return Err("needs at least one class".to_owned());
+        }
+        if !(2..=MAX_THRESHOLDS).contains(&self.thresholds) {
+            let found = self.thresholds;
+            return Err(format!("thresholds is {found}; choose 2 to {MAX_THRESHOLDS}"));
         }
         if !positive(self.matching_distance_m) || !(0.0..1.0).contains(&self.min_recall) {
             return Err("matching_distance_m must be positive, min_recall in [0, 1)".to_owned());
@@ -68,8 +75,23 @@ impl Protocol for AmotaProtocol {
 
 #[cfg(test)]
 mod tests {
+    use super::*;
+
     #[test]
     fn named_protocols_are_valid() {
-        crate::protocol::check_named::<super::AmotaProtocol>();
+        crate::protocol::check_named::<AmotaProtocol>();
+    }
+
+    #[test]
+    fn the_number_of_thresholds_is_bounded() {
+        let named = AmotaProtocol::parse("p", AmotaProtocol::NAMED[0].1).unwrap();
+        let check = |thresholds, fits| {
+            let found = AmotaProtocol { thresholds, ..named.clone() }.check();
+            assert_eq!(found.is_ok(), fits, "{thresholds}: {found:?}");
+        };
+        check(1, false);
+        check(2, true);
+        check(MAX_THRESHOLDS, true);
+        check(MAX_THRESHOLDS + 1, false);
     }
 }
