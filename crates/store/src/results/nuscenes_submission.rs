@@ -91,15 +91,22 @@ pub fn read(path: &Path, task: Task, names: &Names) -> Result<Vec<ResultSample>,
     batch.skip(start);
     // While one batch is parsed the next is read.
     loop {
-        let (found, next) = rayon::join(|| batch.parse(path, task, names), || batches.next());
-        let ended = found?.append_to(&mut parsed);
-        match (ended, next?) {
-            (true, _) => break,
-            (false, Some(next)) => batch = next,
-            (false, None) => return Err(Error::source(path, "ends before its results do")),
-        }
+        let first = parsed.is_empty();
+        let (found, next) =
+            rayon::join(|| batch.parse(path, task, names, first), || batches.next());
+        let (mut found, next) = (found?, next?);
+        parsed.append(&mut found.samples);
         if parsed.len() > MAX_SAMPLES {
             return Err(Error::source(path, format!("has more than {MAX_SAMPLES} samples")));
+        }
+        match (found.end, next) {
+            (Some(end), next) => {
+                batch.skip(end);
+                batches.finish(batch, next)?;
+                break;
+            }
+            (None, Some(next)) => batch = next,
+            (None, None) => return Err(Error::source(path, "ends before its results do")),
         }
     }
     unique(path, merge_tracks(parsed))
@@ -111,17 +118,10 @@ struct Parsed {
     tracks: Vec<String>,
 }
 
-/// What a batch holds, and whether the results end in it.
+/// What a batch holds, and where in it the results end, behind their `}`.
 struct Found {
     samples: Vec<Parsed>,
-    ended: bool,
-}
-
-impl Found {
-    fn append_to(mut self, all: &mut Vec<Parsed>) -> bool {
-        all.append(&mut self.samples);
-        self.ended
-    }
+    end: Option<usize>,
 }
 
 /// Whole samples of the file.
@@ -167,6 +167,37 @@ impl Batches<'_> {
             (MAX_BATCHES * BATCH_BYTES) >> 20
         );
         Err(Error::source(self.path, what))
+    }
+}
+
+impl Batches<'_> {
+    /// Checks what follows the results: other keys, the closing brace, nothing.
+    fn finish(&mut self, mut tail: Batch, mut next: Option<Batch>) -> Result<(), Error> {
+        while let Some(more) = next {
+            if tail.bytes.len() + more.bytes.len() > MAX_BATCHES * BATCH_BYTES {
+                let limit = (MAX_BATCHES * BATCH_BYTES) >> 20;
+                let what = format!("more than {limit} MiB follow the results; put them elsewhere");
+                return Err(Error::source(self.path, what));
+            }
+            tail.bytes.extend(more.bytes);
+            next = self.next()?;
+        }
+        finish(&tail.bytes).map_err(|wrong| tail.error(self.path, &wrong))
+    }
+}
+
+fn finish(bytes: &[u8]) -> Result<(), Wrong> {
+    let mut cursor = Cursor::new(bytes);
+    while cursor.takes(b',') {
+        if cursor.key()? == "results" {
+            return cursor.wrong("the key \"results\" occurs twice; give all samples in one");
+        }
+        cursor.skip()?;
+    }
+    cursor.expect(b'}')?;
+    match cursor.peek() {
+        None => Ok(()),
+        Some(_) => cursor.wrong("there is more behind the closing brace; remove it"),
     }
 }
 
@@ -217,7 +248,8 @@ impl Batch {
         Error::source(path, format!("byte {}: {}", self.offset + wrong.at as u64, wrong.what))
     }
 
-    fn parse(&self, path: &Path, task: Task, names: &Names) -> Result<Found, Error> {
+    /// `first`: no sample comes before it, so that none needs a comma.
+    fn parse(&self, path: &Path, task: Task, names: &Names, first: bool) -> Result<Found, Error> {
         let mut starts = vec![0];
         while let Some(cut) = first_cut(&self.bytes, starts[starts.len() - 1] + PIECE_BYTES) {
             starts.push(cut);
@@ -227,41 +259,40 @@ impl Batch {
         let found: Vec<Result<Found, Wrong>> = pieces
             .par_iter()
             .map(|&(start, end)| {
-                parse_piece(&self.bytes[start..end], task, names)
+                parse_piece(&self.bytes[start..end], task, names, first && start == 0)
                     .map_err(|wrong| Wrong { at: wrong.at + start, what: wrong.what })
             })
             .collect();
-        let mut all = Found { samples: Vec::new(), ended: false };
-        for found in found {
+        let mut all = Found { samples: Vec::new(), end: None };
+        for (found, (start, _)) in found.into_iter().zip(pieces) {
             let found = found.map_err(|wrong| self.error(path, &wrong))?;
-            if all.ended && !found.samples.is_empty() {
-                return Err(Error::source(path, "there are samples behind the end of the results"));
-            }
-            all.ended |= found.ended;
             all.samples.extend(found.samples);
+            if let Some(end) = found.end {
+                // Pieces behind it hold no samples.
+                all.end = Some(start + end);
+                break;
+            }
         }
         Ok(all)
     }
 }
 
-/// Samples, each perhaps with a comma before it, up to the end of the piece or of the results.
-fn parse_piece(bytes: &[u8], task: Task, names: &Names) -> Result<Found, Wrong> {
+/// Samples, each but the `first` of all with one comma before it, up to the end of the piece or of the results.
+fn parse_piece(bytes: &[u8], task: Task, names: &Names, mut first: bool) -> Result<Found, Wrong> {
     let mut cursor = Cursor::new(bytes);
-    let mut found = Found { samples: Vec::new(), ended: false };
-    loop {
-        match cursor.peek() {
-            None => return Ok(found),
-            Some(b'}') => {
-                found.ended = true;
-                return Ok(found);
-            }
-            Some(b',') => cursor.expect(b',')?,
-            Some(_) => {
-                let token = cursor.key()?.into_owned();
-                found.samples.push(parse_sample(&mut cursor, token, task, names)?);
-            }
+    let mut found = Found { samples: Vec::new(), end: None };
+    while cursor.peek().is_some() {
+        if cursor.takes(b'}') {
+            found.end = Some(cursor.at());
+            break;
         }
+        if !std::mem::take(&mut first) {
+            cursor.expect(b',')?;
+        }
+        let token = cursor.key()?.into_owned();
+        found.samples.push(parse_sample(&mut cursor, token, task, names)?);
     }
+    Ok(found)
 }
 
 fn parse_sample(
@@ -346,6 +377,8 @@ fn parse_box(
         score: 0.0,
     };
     let mut seen = Seen::default();
+    // Of a key that occurs twice the last counts, as in Python; each box has one name, or they would shift.
+    let mut track = None;
     let start = cursor.at();
     cursor.each(*b"{}", |cursor| {
         let key = cursor.key()?;
@@ -384,8 +417,7 @@ fn parse_box(
                 seen.mark(6);
             }
             ("tracking_id", Task::Tracking) => {
-                given.track = Some(tracks.len() as u32);
-                tracks.push(identity(cursor)?);
+                track = Some(identity(cursor)?);
                 seen.mark(7);
             }
             ("num_pts", _) => {
@@ -401,6 +433,10 @@ fn parse_box(
         }
         Ok(())
     })?;
+    if let Some(name) = track {
+        given.track = Some(tracks.len() as u32);
+        tracks.push(name);
+    }
     let fail = |what: String| Err(Wrong { at: start, what });
     if let Some(what) = seen.missing(task) {
         return fail(what);
@@ -513,6 +549,11 @@ mod tests {
         let tracks =
             |i: usize| samples[i].boxes.iter().map(|b| b.track.unwrap()).collect::<Vec<_>>();
         assert_eq!((tracks(0), tracks(1)), (vec![0, 1], vec![0]));
+        let twice = a.replace("\"tracking_id\"", "\"tracking_id\": \"z\", \"tracking_id\"");
+        let text = format!(r#"{{"results": {{"x": [{twice}, {b}, {a}]}}}}"#);
+        let samples = parse(&text, Task::Tracking).unwrap();
+        let tracks: Vec<_> = samples[0].boxes.iter().map(|b| b.track.unwrap()).collect();
+        assert_eq!(tracks, [0, 1, 0]);
     }
 
     #[test]
@@ -548,6 +589,21 @@ mod tests {
         check(r#"{"results": {"a": []"#, "ends before");
         check(r#"{"results": {"a": [], "a": []}}"#, "occurs twice");
         check(r#"{"results": {"a": 3}}"#, "expected '['");
+        check(r#"{"results": {"a": [] "b": []}}"#, "expected ','");
+        check(r#"{"results": {"a": [],, "b": []}}"#, "expected '\"'");
+        check(r#"{"results": {, "a": []}}"#, "expected '\"'");
+        check(r#"{"results": {"a": [],}}"#, "expected '\"'");
+        check(r#"{"results": {"a": []}"#, "expected '}'");
+        check(r#"{"results": {"a": []} "meta": {}}"#, "expected '}'");
+        check(r#"{"results": {"a": []}, }"#, "expected '\"'");
+        check(r#"{"results": {"a": []}, "results": {}}"#, "occurs twice");
+        check(r#"{"results": {"a": []}}}"#, "byte 22: there is more behind");
+    }
+
+    #[test]
+    fn keys_may_follow_the_results() {
+        let text = "{\"results\": {\"a\": []}, \"x\": [{}], \"meta\": {\"y\": [[], []]}}\n ";
+        assert_eq!(parse(text, Task::Detection).unwrap().len(), 1);
     }
 
     #[test]
