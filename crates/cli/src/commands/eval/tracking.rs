@@ -1,6 +1,6 @@
 //! `omma eval tracking`.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
@@ -20,6 +20,7 @@ use ommatidia_store::results::nuscenes_truth::{self, Truth};
 use serde::Serialize;
 
 use super::detection::{class_of_category, no_frames, racks};
+use super::pairs::{FilePair, stem};
 use super::protocol::resolve;
 use super::runs::Evaluated;
 use crate::failure::Failure;
@@ -75,7 +76,7 @@ struct TrackingResult {
 }
 
 pub(super) fn run(arguments: &TrackingArguments) -> Result<Evaluated, Failure> {
-    let result = match format_of(arguments) {
+    let (result, keys) = match format_of(arguments) {
         TrackFormat::Mot => mot_text(arguments)?,
         TrackFormat::Nuscenes => {
             let protocol: AmotaProtocol = resolve(arguments.protocol.as_deref())?;
@@ -89,7 +90,8 @@ pub(super) fn run(arguments: &TrackingArguments) -> Result<Evaluated, Failure> {
         }
     };
     let mut run = Run::new("tracking", RULES);
-    run.records = result.tracks.per_sequence.iter().map(record).collect();
+    let sequences = result.tracks.per_sequence.iter();
+    run.records = sequences.zip(keys).map(|((_, found), key)| record(found, key)).collect();
     let text = describe(&result);
     Ok(Evaluated { result: serde_json::to_value(&result).map_err(Failure::input)?, text, run })
 }
@@ -102,12 +104,15 @@ const RULES: &[(&str, MetricRule)] = &[
     ("precision", MetricRule::SCORE),
 ];
 
-fn record((name, found): &(String, TrackingFigures)) -> Record {
+/// The scene of a sequence, and its class as a frame: classes of a scene are seen together.
+type Key = (String, String);
+
+fn record(found: &TrackingFigures, (scene, class): Key) -> Record {
     let (clear, identity) = (&found.clear, &found.identity);
     let [tp, misses, extra, switches] =
         [clear.tp, clear.fn_, clear.fp, clear.idsw].map(|n| n as f64);
     let [idtp, idfn, idfp] = [identity.idtp, identity.idfn, identity.idfp].map(|n| n as f64);
-    Record::new(name, "")
+    Record::new(scene, class)
         .with("mota", Share { sum: tp - extra - switches, weight: tp + misses })
         .with("idf1", Share { sum: idtp, weight: idtp + 0.5 * idfn + 0.5 * idfp })
         .with("recall", Share { sum: tp, weight: tp + misses })
@@ -150,30 +155,69 @@ fn result(
 }
 
 /// MOT text: one file against one file, or folders of sequences.
-fn mot_text(arguments: &TrackingArguments) -> Result<TrackingResult, Failure> {
+fn mot_text(arguments: &TrackingArguments) -> Result<(TrackingResult, Vec<Key>), Failure> {
     let protocol: TrackingProtocol = resolve(arguments.protocol.as_deref())?;
-    let (truth, predictions) = (&arguments.truth, &arguments.predictions);
-    let mut pairs = Vec::new();
-    if predictions.is_dir() {
-        let names = ommatidia_store::results::kitti::names(predictions)?;
-        for name in names {
-            let own = truth.join(&name).join("gt").join("gt.txt");
-            pairs.push((own, predictions.join(format!("{name}.txt")), name));
-        }
-    } else {
-        pairs.push((truth.clone(), predictions.clone(), "sequence".to_owned()));
-    }
-    if pairs.is_empty() {
-        let what = format!("{}: holds no SEQUENCE.txt", predictions.display());
-        return Err(Failure::input(what));
-    }
+    let pairs = mot_pairs(&arguments.truth, &arguments.predictions)?;
+    let keys = pairs.iter().map(|(name, _)| (name.clone(), String::new())).collect();
     let mut sequences = Vec::with_capacity(pairs.len());
-    for (truth, predicted, name) in pairs {
-        let (truth, predicted) = (mot::read(&truth)?, mot::read(&predicted)?);
+    for (name, files) in pairs {
+        let (truth, predicted) = (mot::read(&files.truth)?, mot::read(&files.predicted)?);
         sequences.push(Sequence { name, frames: mot_frames(&truth, &predicted, &protocol) });
     }
     let tracks = evaluate(&sequences, &protocol).map_err(Failure::input)?;
-    Ok(result(tracks, None, 0))
+    Ok((result(tracks, None, 0), keys))
+}
+
+/// The files of each sequence of the truth, which all must be predicted, by its name.
+fn mot_pairs(truth: &Path, predictions: &Path) -> Result<BTreeMap<String, FilePair>, Failure> {
+    if !predictions.is_dir() {
+        let pair = FilePair { truth: truth.to_owned(), predicted: predictions.to_owned() };
+        return Ok([(mot_name(truth), pair)].into());
+    }
+    let mut extra: BTreeSet<String> =
+        ommatidia_store::results::kitti::names(predictions)?.into_iter().collect();
+    let mut pairs = BTreeMap::new();
+    for name in mot_sequences(truth)? {
+        let predicted = predictions.join(format!("{name}.txt"));
+        let truth = truth.join(&name).join("gt").join("gt.txt");
+        if !extra.remove(&name) {
+            return Err(Failure::input(format!(
+                "{}: is missing, and {} is its truth; an empty file predicts nothing",
+                predicted.display(),
+                truth.display()
+            )));
+        }
+        pairs.insert(name, FilePair { truth, predicted });
+    }
+    if let Some(name) = extra.first() {
+        let (file, truth) = (predictions.join(format!("{name}.txt")), truth.display());
+        let what = format!("{}: {truth} has no {name}/gt/gt.txt; remove it", file.display());
+        return Err(Failure::input(what));
+    }
+    if pairs.is_empty() {
+        return Err(Failure::input(format!("{}: holds no SEQUENCE/gt/gt.txt", truth.display())));
+    }
+    Ok(pairs)
+}
+
+/// Folders of `gt/gt.txt`, sorted.
+fn mot_sequences(truth: &Path) -> Result<BTreeSet<String>, Failure> {
+    let fail = |cause| ommatidia_store::Error::read(truth, cause);
+    let mut names = BTreeSet::new();
+    for entry in std::fs::read_dir(truth).map_err(fail)? {
+        let entry = entry.map_err(fail)?;
+        if entry.path().join("gt").join("gt.txt").is_file() {
+            names.insert(entry.file_name().to_string_lossy().into_owned());
+        }
+    }
+    Ok(names)
+}
+
+/// The sequence that a file is the truth of: the folder of its `gt/gt.txt`, else the file.
+fn mot_name(truth: &Path) -> String {
+    let folder = truth.parent().filter(|_| truth.ends_with("gt/gt.txt"));
+    let name = folder.and_then(Path::parent).and_then(Path::file_name);
+    name.map_or_else(|| stem(truth), |name| name.to_string_lossy().into_owned())
 }
 
 fn mot_frames(truth: &[MotRow], predicted: &[MotRow], protocol: &TrackingProtocol) -> Vec<Frame> {
@@ -281,7 +325,7 @@ fn labels(arguments: &TrackingArguments, protocol: &AmotaProtocol) -> Result<(Pa
         let sample = timestamp.0.to_string();
         all.push(TrackedSample {
             sample: sample.clone(),
-            scene: "drive".to_owned(),
+            scene: truth.manifest().clip.id.to_string(),
             timestamp_us: timestamp.0 / 1000,
             ego_m: pose.map_or([0.0; 3], |pose| pose.translation.into()),
             boxes: tracked(&objects, protocol, &in_world, &mut other),
@@ -326,12 +370,12 @@ fn both(
     (truth, predicted): &Pair,
     protocol: &AmotaProtocol,
     other: u64,
-) -> Result<TrackingResult, Failure> {
+) -> Result<(TrackingResult, Vec<Key>), Failure> {
     let report = amota::evaluate(truth, predicted, protocol).map_err(Failure::input)?;
     let settings: TrackingProtocol = resolve(None)?;
-    let sequences = by_class(truth, predicted, protocol, settings.zero_distance_m);
+    let (sequences, keys) = by_class(truth, predicted, protocol, settings.zero_distance_m);
     let tracks = evaluate(&sequences, &settings).map_err(Failure::input)?;
-    Ok(result(tracks, Some(report), other))
+    Ok((result(tracks, Some(report), other), keys))
 }
 
 /// A sequence for each scene and class that occurs in it, of the boxes within the class's range.
@@ -340,14 +384,14 @@ fn by_class(
     predicted: &[PredictedTracks],
     protocol: &AmotaProtocol,
     zero_distance_m: f64,
-) -> Vec<Sequence> {
+) -> (Vec<Sequence>, Vec<Key>) {
     let found: BTreeMap<&str, &PredictedTracks> =
         predicted.iter().map(|sample| (sample.sample.as_str(), sample)).collect();
     let mut scenes: BTreeMap<&str, Vec<&TrackedSample>> = BTreeMap::new();
     for sample in truth {
         scenes.entry(&sample.scene).or_default().push(sample);
     }
-    let mut sequences = Vec::new();
+    let (mut sequences, mut keys) = (Vec::new(), Vec::new());
     for (scene, samples) in &mut scenes {
         samples.sort_by_key(|sample| sample.timestamp_us);
         for (class, settings) in protocol.classes.iter().enumerate() {
@@ -373,10 +417,11 @@ fn by_class(
             if !frames.iter().all(is_empty) {
                 let name = format!("{scene} {}", settings.name);
                 sequences.push(Sequence { name, frames });
+                keys.push(((*scene).to_owned(), settings.name.clone()));
             }
         }
     }
-    sequences
+    (sequences, keys)
 }
 
 fn frame_by_center(truth: &[TrackedBox], predicted: &[TrackedBox], zero_distance_m: f64) -> Frame {
@@ -405,4 +450,42 @@ fn describe(result: &TrackingResult) -> String {
     rows.extend(result.amotp.map(|value| ("AMOTP, m", value)));
     let rows = rows.iter().map(|(name, value)| vec![(*name).to_owned(), format!("{value:.4}")]);
     output::table(&["tracking", "value"], rows)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_true_sequence_needs_a_prediction() {
+        let folder = tempfile::tempdir().unwrap();
+        let (truth, predicted) = (folder.path().join("t"), folder.path().join("p"));
+        let write = |path: PathBuf| {
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, "").unwrap();
+        };
+        let check = |expected: &str| {
+            let Failure::Input(report) = mot_pairs(&truth, &predicted).unwrap_err() else {
+                panic!("bad input is the user's");
+            };
+            assert!(report.to_string().contains(expected), "{report}");
+        };
+        write(truth.join("a/gt/gt.txt"));
+        write(truth.join("b/gt/gt.txt"));
+        write(predicted.join("a.txt"));
+        check("b.txt: is missing");
+        write(predicted.join("b.txt"));
+        let pairs = mot_pairs(&truth, &predicted).unwrap();
+        assert_eq!(pairs.keys().collect::<Vec<_>>(), ["a", "b"]);
+        write(predicted.join("c.txt"));
+        check("has no c/gt/gt.txt");
+    }
+
+    #[test]
+    fn a_single_file_is_named_by_its_sequence() {
+        let check = |path: &str, expected: &str| assert_eq!(mot_name(Path::new(path)), expected);
+        check("MOT17-02/gt/gt.txt", "MOT17-02");
+        check("x/MOT17-04.txt", "MOT17-04");
+        check("gt/gt.txt", "gt");
+    }
 }
