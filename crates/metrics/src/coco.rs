@@ -99,6 +99,19 @@ pub struct CocoReport {
     pub ap_per_class: Vec<Option<f64>>,
 }
 
+/// Objects and detections that count.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct CocoCounts {
+    /// Objects to find.
+    pub objects: u64,
+    /// Of them found, mean over the thresholds of overlap.
+    pub found: f64,
+    /// Found at the first threshold.
+    pub found_at_first: u64,
+    /// Detections that are wrong at the first threshold.
+    pub wrong_at_first: u64,
+}
+
 const RECALLS: usize = 101;
 
 impl CocoAccumulator {
@@ -182,6 +195,32 @@ impl CocoAccumulator {
             }
         }
         Ok(())
+    }
+
+    /// Appends what was added to `later`, of the same protocol and number of classes.
+    pub fn append(&mut self, later: Self) {
+        for (own, other) in
+            self.classes.iter_mut().flatten().zip(later.classes.into_iter().flatten())
+        {
+            own.objects += other.objects;
+            own.seen |= other.seen;
+            own.detections.extend(other.detections);
+        }
+    }
+
+    /// Objects of all classes in the first range of area, and what was found of them.
+    pub fn counts(&self) -> CocoCounts {
+        let thresholds = self.protocol.overlaps.len();
+        let mut counts = CocoCounts::default();
+        for matches in self.classes.iter().filter_map(|areas| areas.first()) {
+            counts.objects += matches.objects;
+            for &(_, _, matched, ignored) in &matches.detections {
+                counts.found += f64::from((matched & !ignored).count_ones()) / thresholds as f64;
+                counts.found_at_first += u64::from(matched & !ignored & 1);
+                counts.wrong_at_first += u64::from(!matched & !ignored & 1);
+            }
+        }
+        counts
     }
 
     /// Scores of everything added.

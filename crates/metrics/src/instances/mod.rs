@@ -5,7 +5,9 @@ mod mask;
 pub use mask::Mask;
 
 use crate::Error;
-use crate::coco::{CocoAccumulator, CocoDetection, CocoProtocol, CocoReport, CocoTruth};
+use crate::coco::{
+    CocoAccumulator, CocoCounts, CocoDetection, CocoProtocol, CocoReport, CocoTruth,
+};
 
 /// A true instance.
 #[derive(Debug, Clone, PartialEq)]
@@ -41,7 +43,7 @@ pub enum Overlap {
 }
 
 /// Average precision over images, each with its true and predicted instances, in the order of the images'
-/// numbers.
+/// numbers; and what each image holds and has found.
 ///
 /// # Errors
 /// [`Error::NotFinite`] for a score that is NaN; [`Error::Row`] where masks of one image differ in size;
@@ -51,12 +53,16 @@ pub fn average_precision<'a>(
     classes: usize,
     overlap: Overlap,
     protocol: CocoProtocol,
-) -> Result<CocoReport, Error> {
-    let mut sums = CocoAccumulator::new(protocol, classes)?;
+) -> Result<(CocoReport, Vec<CocoCounts>), Error> {
+    let mut sums = CocoAccumulator::new(protocol.clone(), classes)?;
+    let mut shares = Vec::new();
     for (truth, predicted) in images {
-        add_image(&mut sums, truth, predicted, classes, overlap)?;
+        let mut image = CocoAccumulator::new(protocol.clone(), classes)?;
+        add_image(&mut image, truth, predicted, classes, overlap)?;
+        shares.push(image.counts());
+        sums.append(image);
     }
-    Ok(sums.report())
+    Ok((sums.report(), shares))
 }
 
 /// Adds one image's instances.
@@ -128,8 +134,10 @@ mod tests {
             .map(|(mask, score)| PredictedInstance { class: 0, mask, score });
         for overlap in [Overlap::Masks, Overlap::Boxes] {
             let images = [(&truth[..], &found[..])];
-            let report =
+            let (report, shares) =
                 average_precision(images.into_iter(), 1, overlap, CocoProtocol::default()).unwrap();
+            assert_eq!((shares[0].objects, shares[0].found_at_first), (2, 2));
+            assert!((shares[0].found - 1.1).abs() < 1e-12 && shares[0].wrong_at_first == 0);
             // 70 of 130 pixels: above 0.5 alone.
             assert_eq!(report.ap_at[0].map(|ap| (ap * 1e9).round()), Some(1e9));
             assert_eq!(

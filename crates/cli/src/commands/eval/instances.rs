@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
-use ommatidia_metrics::coco::CocoProtocol;
+use ommatidia_metrics::coco::{CocoCounts as FoundCounts, CocoProtocol};
 use ommatidia_metrics::instances::{
     Mask, Overlap, PredictedInstance, TrueInstance, average_precision,
 };
-use ommatidia_metrics::statistics::Run;
+use ommatidia_metrics::statistics::{MetricRule, Record, Run, Share};
 use ommatidia_store::results::coco::{self, CocoCounts, CocoMask, CocoTruth};
 use serde_json::{Value, json};
 
@@ -55,7 +55,7 @@ pub(super) fn run(arguments: &InstancesArguments) -> Result<Evaluated, Failure> 
     };
     let pairs = images.values().map(|image| (&image.truth[..], &image.predicted[..]));
     let classes = truth.categories.len();
-    let report = average_precision(pairs, classes, overlap, CocoProtocol::default())
+    let (report, shares) = average_precision(pairs, classes, overlap, CocoProtocol::default())
         .map_err(Failure::input)?;
     let names = truth.categories.iter().map(|category| category.name.clone());
     let per_class: BTreeMap<String, Option<f64>> = names.zip(report.ap_per_class).collect();
@@ -75,8 +75,25 @@ pub(super) fn run(arguments: &InstancesArguments) -> Result<Evaluated, Failure> 
         "per_class": per_class,
         "images": images.len(),
     });
-    // Precision over images is no mean of theirs: a run has its figures and no records.
-    Ok(Evaluated { text: describe(&result), result, run: Run::new("instances", &[]) })
+    // Precision over images is no mean of theirs: a run compares what was found in each.
+    let mut run = Run::new("instances", RULES);
+    run.records = images.keys().zip(&shares).map(|(&image, share)| record(image, share)).collect();
+    Ok(Evaluated { text: describe(&result), result, run })
+}
+
+const RULES: &[(&str, MetricRule)] = &[
+    ("ar", MetricRule::SCORE),
+    ("recall50", MetricRule::SCORE),
+    ("precision50", MetricRule::SCORE),
+];
+
+/// An image's part: images are independent, so each is a scene.
+fn record(image: i64, share: &FoundCounts) -> Record {
+    let (objects, found) = (share.objects as f64, share.found_at_first as f64);
+    Record::new(image.to_string(), "")
+        .with("ar", Share { sum: share.found, weight: objects })
+        .with("recall50", Share { sum: found, weight: objects })
+        .with("precision50", Share { sum: found, weight: found + share.wrong_at_first as f64 })
 }
 
 /// By the images' numbers.

@@ -46,7 +46,7 @@ pub(super) fn run(input: Value) -> Result<Figures, String> {
     let mut figures = Figures::new();
     for (name, overlap) in [("mask", Overlap::Masks), ("box", Overlap::Boxes)] {
         let pairs = images.iter().map(|(truth, predicted)| (&truth[..], &predicted[..]));
-        let report = average_precision(pairs, input.classes, overlap, CocoProtocol::default())
+        let (report, _) = average_precision(pairs, input.classes, overlap, CocoProtocol::default())
             .map_err(|cause| cause.to_string())?;
         let stats = [
             ("ap", report.ap),
