@@ -16,7 +16,7 @@ use ommatidia_store::results::voxels::{VoxelFrame, read_bits, read_label, read_n
 use rayon::prelude::*;
 use serde_json::{Value, json};
 
-use super::pairs::{FilePair, in_pair, pair, scene, stem};
+use super::pairs::{FilePair, in_pair, pair, stem};
 use crate::failure::Failure;
 
 /// nuScenes' lidar in the ego frame, for frames that do not say where their rays start, metres.
@@ -66,7 +66,7 @@ pub(super) fn evaluate(
             let own = protocol.report(&frame.confusion);
             let ray_iou = frame.rays.ray_iou(is_class).map(|at| at.iter().sum::<f64>() / 3.0);
             run.records.push(
-                Record::new(scene(&pair.truth), frame_key(&pair.truth))
+                Record::new(scene_key(&pair.truth), frame_key(&pair.truth))
                     .with("iou", Share::of(own.iou))
                     .with("miou", Share::of(own.miou))
                     .with("ray_iou", Share::of(ray_iou)),
@@ -121,18 +121,28 @@ pub(super) fn evaluate(
 /// `voxels` and `predictions`.
 fn frame_key(file: &Path) -> String {
     let own = stem(file);
-    let folder = |up: usize| {
-        file.ancestors().nth(up).map_or(String::new(), |folder| {
-            folder.file_name().map_or(String::new(), |name| name.to_string_lossy().into_owned())
-        })
-    };
     if own == "labels" {
-        folder(1)
-    } else if matches!(folder(1).as_str(), "voxels" | "predictions") && !folder(2).is_empty() {
-        format!("{}/{own}", folder(2))
+        folder(file, 1)
+    } else if in_sequence(file) {
+        format!("{}/{own}", folder(file, 2))
     } else {
         own
     }
+}
+
+/// What names a frame's scene: the folder above that of a `labels.npz`, SemanticKITTI's sequence, else the folder.
+fn scene_key(file: &Path) -> String {
+    folder(file, if stem(file) == "labels" || in_sequence(file) { 2 } else { 1 })
+}
+
+fn in_sequence(file: &Path) -> bool {
+    matches!(folder(file, 1).as_str(), "voxels" | "predictions") && !folder(file, 2).is_empty()
+}
+
+/// The name of the folder so many levels up; empty where there is none.
+fn folder(file: &Path, up: usize) -> String {
+    let name = file.ancestors().nth(up).and_then(Path::file_name);
+    name.map_or(String::new(), |name| name.to_string_lossy().into_owned())
 }
 
 fn read(path: &Path) -> Result<VoxelFrame, Failure> {
@@ -242,5 +252,15 @@ mod tests {
         check("sequences/08/voxels/000005.label", "08/000005");
         check("sequences/08/predictions/000005.label", "08/000005");
         check("000005.label", "000005");
+    }
+
+    #[test]
+    fn frames_of_a_scene_share_its_name() {
+        let check = |path: &str, expected: &str| assert_eq!(scene_key(Path::new(path)), expected);
+        check("gts/scene-0003/3e87/labels.npz", "scene-0003");
+        check("3e87/labels.npz", "");
+        check("scene-0003/3e87.npz", "scene-0003");
+        check("sequences/08/voxels/000005.label", "08");
+        check("sequences/08/predictions/000005.label", "08");
     }
 }
