@@ -111,11 +111,12 @@ pub fn compare(before: &Run, after: &Run, config: &CompareConfig) -> Result<Comp
         );
         return Err(Error::Runs { what });
     }
-    let (old_units, new_units) = (
-        Units::of(common.iter().map(|key| old[key])),
-        Units::of(common.iter().map(|key| new[key])),
-    );
     let metrics = after.rules.iter().filter(|(name, _)| before.rules.contains_key(*name));
+    let tests = metrics.clone().count();
+    let (old_units, new_units) = (
+        Units::for_test(common.iter().map(|key| old[key]), tests, config.significance),
+        Units::for_test(common.iter().map(|key| new[key]), tests, config.significance),
+    );
     let mut changes: Vec<Change> = metrics
         .filter_map(|(name, &rule)| {
             change(name, rule, &old_units.shares(name), &new_units.shares(name), config)

@@ -246,7 +246,7 @@ fn describe_comparison(comparison: &Comparison) -> String {
     let unit = match comparison.unit {
         ommatidia_metrics::statistics::Unit::Scenes => "scenes",
         ommatidia_metrics::statistics::Unit::Blocks => {
-            "blocks of frames (fewer than 5 scenes: this is noise within these drives)"
+            "blocks of frames (too few scenes for a test: this is noise within these drives)"
         }
     };
     text += &format!("over {} {unit}\n", comparison.units);
