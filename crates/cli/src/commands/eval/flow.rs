@@ -53,8 +53,9 @@ pub(super) fn run(arguments: &FlowArguments) -> Result<Evaluated, Failure> {
             let what = format!("the truth is {a} x {b} pixels, the estimate {c} x {d}");
             return Err(in_pair(found, &what));
         }
-        let foreground = mask(arguments.foreground.as_ref(), found)?;
-        let occluded = mask(arguments.occluded.as_ref(), found)?;
+        let size = (truth.width, truth.height);
+        let foreground = mask(arguments.foreground.as_ref(), found, size)?;
+        let occluded = mask(arguments.occluded.as_ref(), found, size)?;
         let image = FlowImage {
             truth_px: &truth.flow_px,
             estimate_px: &estimate.flow_px,
@@ -79,11 +80,25 @@ pub(super) fn run(arguments: &FlowArguments) -> Result<Evaluated, Failure> {
 }
 
 /// The map that belongs to a pair: the file itself, or that of the truth's name.
-fn mask(given: Option<&PathBuf>, pair: &FilePair) -> Result<Option<Vec<bool>>, Failure> {
+///
+/// # Errors
+/// A map of another size than the flow's, width and height in pixels.
+fn mask(
+    given: Option<&PathBuf>,
+    pair: &FilePair,
+    (width, height): (usize, usize),
+) -> Result<Option<Vec<bool>>, Failure> {
     let Some(given) = given else { return Ok(None) };
     let name = format!("{}.png", stem(&pair.truth));
     let path = if given.is_dir() { given.join(name) } else { given.clone() };
-    let (_, _, numbers) = read_classes(&path)?;
+    let (w, h, numbers) = read_classes(&path)?;
+    if (w, h) != (width, height) {
+        return Err(Failure::input(format!(
+            "{}: is {w} x {h} pixels and the flow {} {width} x {height}; give the map of that image",
+            path.display(),
+            pair.truth.display()
+        )));
+    }
     Ok(Some(numbers.into_iter().map(|number| number != 0).collect()))
 }
 
