@@ -95,11 +95,22 @@ impl GenerateArguments {
             observed: self.observed,
             ..DriveOptions::default()
         };
-        let seeds = self.seeds.clone().unwrap_or(common.seed..common.seed + 1);
+        let seeds = match &self.seeds {
+            Some(seeds) => seeds.clone(),
+            None => only(common.seed)?,
+        };
         let rig = rig_of(&self.rig, self.size)?;
         let rig_name = self.rig.clone();
         Ok(Plan { out, seeds, name, scenario, rig_name, rig, drift: self.drift, options })
     }
+}
+
+/// The range of one seed.
+fn only(seed: u64) -> Result<Range<u64>, Failure> {
+    let end = seed.checked_add(1).ok_or_else(|| {
+        Failure::input(format!("--seed is {seed}; choose one up to {}", u64::MAX - 1))
+    })?;
+    Ok(seed..end)
 }
 
 fn scenario_of(name: Option<&str>) -> Result<(String, Scenario), Failure> {
@@ -189,6 +200,12 @@ fn parse_size(text: &str) -> Result<[u32; 2], String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_last_seed_has_no_range() {
+        assert_eq!(only(7).unwrap(), 7..8);
+        assert!(only(u64::MAX - 1).is_ok() && only(u64::MAX).is_err());
+    }
 
     #[test]
     fn seeds_are_a_range_that_is_not_empty() {
