@@ -35,6 +35,7 @@ fn check(family: &str) -> Vec<String> {
     let path = folder.join(format!("{family}.json"));
     let text = std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{path:?}: {e}"));
     let fixture: Fixture = serde_json::from_str(&text).unwrap_or_else(|e| panic!("{path:?}: {e}"));
+    assert!(!fixture.cases.is_empty(), "{path:?}: has no cases; write it with table.py");
     let mut wrong = Vec::new();
     for case in fixture.cases {
         assert!(!case.expected.is_empty(), "{family}, {}: expects nothing", case.name);
