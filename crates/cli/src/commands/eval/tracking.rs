@@ -158,7 +158,7 @@ fn result(
 fn mot_text(arguments: &TrackingArguments) -> Result<(TrackingResult, Vec<Key>), Failure> {
     let protocol: TrackingProtocol = resolve(arguments.protocol.as_deref())?;
     let pairs = mot_pairs(&arguments.truth, &arguments.predictions)?;
-    let keys = pairs.iter().map(|(name, _)| (name.clone(), String::new())).collect();
+    let keys = pairs.keys().map(|name| (name.clone(), String::new())).collect();
     let mut sequences = Vec::with_capacity(pairs.len());
     for (name, files) in pairs {
         let (truth, predicted) = (mot::read(&files.truth)?, mot::read(&files.predicted)?);
