@@ -130,7 +130,9 @@ mod tests {
 
     #[test]
     fn a_lens_jumps_and_moves_with_its_body() {
-        let shift = |x: f64| Pose::new(UnitQuaternion::identity(), Vector3::new(x, 0.0, 0.0));
+        fn shift<A, B>(x: f64) -> Pose<A, B> {
+            Pose::new(UnitQuaternion::identity(), Vector3::new(x, 0.0, 0.0))
+        }
         let by = Keys { start_s: 0.0, step_s: 1.0, poses: vec![shift(0.0), shift(10.0)] };
         let places = vec![shift(0.0), shift(0.3), shift(0.0)];
         let object_from_x = Arc::new(Keys { start_s: 0.0, step_s: 0.1, poses: places });
