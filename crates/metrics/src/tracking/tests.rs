@@ -94,7 +94,9 @@ proptest! {
         frame.similarity = similarity;
         let (before, after) = (figures(&given), figures(&more));
         prop_assert!(after.hota.hota <= before.hota.hota + 1e-12);
-        prop_assert!(after.clear.mota <= before.clear.mota + 1e-12);
+        // Not MOTA itself: among pairs of equal similarity one more column may choose others, and so
+        // save a switch of identity.
+        prop_assert!(after.clear.moda <= before.clear.moda + 1e-12);
         prop_assert!(after.identity.idf1 <= before.identity.idf1 + 1e-12);
     }
 
