@@ -38,10 +38,11 @@ fn the_demonstration_measures_up() {
     assert!(metric("trajectory", "ate_rmse_m") < 0.1);
     assert!(metric("depth", "d1") < 0.1);
     assert!(metric("depth", "density") > 0.8);
-    assert!(metric("occupancy", "lidar_hit_rate") > 0.85);
-    assert!(metric("occupancy", "free_violation_rate") < 0.02);
+    // Of what both saw: the truth's voxels are exact, the labels' spread over the noise of depth.
+    assert!(metric("occupancy", "iou") > 0.25);
+    assert!(metric("surface", "drivable_iou") > 0.5);
     let page = fs::read_to_string(demo().join("report.html")).unwrap();
-    assert!(page.contains("street-1") && page.contains("</html>"));
+    assert!(page.contains("parked_rows-0001") && page.contains("</html>"));
 }
 
 #[test]
@@ -111,10 +112,10 @@ fn info_and_trace_lead_back_to_the_clip() {
     assert_eq!(of_labels["clip"]["content_hash"], of_clip["content_hash"]);
     let trace = json(&["trace", text(&labels), "--clip", text(&clip)]);
     assert_eq!(trace["trace"][0]["made_from"]["content_hash"], of_clip["content_hash"]);
-    assert_eq!(trace["trace"][1]["id"], "street-1");
+    assert_eq!(trace["trace"][1]["id"], "parked_rows-0001");
     let table = json(&["trace", text(&labels.join("depth.parquet")), "--clip", text(&clip)]);
     assert_eq!(table["trace"][0]["made_by"]["stage"], "depth");
-    assert_eq!(table["trace"][2]["id"], "street-1");
+    assert_eq!(table["trace"][2]["id"], "parked_rows-0001");
 }
 
 #[test]
