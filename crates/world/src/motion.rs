@@ -108,22 +108,27 @@ mod tests {
     fn keys_meet_go_on_for_a_step_and_hold_outside() {
         let pose = |x: f64| {
             let turn = UnitQuaternion::from_euler_angles(0.0, 0.0, 0.3 * x);
-            Pose::<World, frames::Part>::new(turn, Vector3::new(x, 0.0, 0.0))
+            Pose::<World, World>::new(turn, Vector3::new(x, 0.0, 0.0))
         };
-        let keys =
-            Keys { start_s: 1.0, step_s: 0.5, poses: (0..4).map(|i| pose(f64::from(i))).collect() };
-        let motion = Motion::Keyed(Arc::new(keys));
-        for (time_s, index) in [
-            (0.0, -1.0),
-            (0.5, -1.0),
-            (1.0, 0.0),
-            (1.5, 1.0),
-            (2.0, 2.0),
-            (2.5, 3.0),
-            (3.0, 4.0),
-            (9.0, 4.0),
-        ] {
-            let error = motion.at(time_s).inverse() * pose(index);
+        let keys = Keys {
+            start_s: 1.0,
+            step_s: 0.5,
+            poses: (0..4).map(|i| pose(f64::from(i)).cast()).collect(),
+        };
+        let motion: Motion<frames::Part> = Motion::Keyed(Arc::new(keys));
+        let on = |from: f64, to: f64| pose(to) * (pose(from).inverse() * pose(to));
+        let expected = [
+            (0.0, on(1.0, 0.0)),
+            (0.5, on(1.0, 0.0)),
+            (1.0, pose(0.0)),
+            (1.5, pose(1.0)),
+            (2.0, pose(2.0)),
+            (2.5, pose(3.0)),
+            (3.0, on(2.0, 3.0)),
+            (9.0, on(2.0, 3.0)),
+        ];
+        for (time_s, expected) in expected {
+            let error = motion.at(time_s).inverse() * expected.cast::<World, frames::Part>();
             assert!(error.log().norm() < 1e-12, "{time_s}");
         }
     }

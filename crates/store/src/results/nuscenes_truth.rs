@@ -350,7 +350,8 @@ mod tests {
         let rows = [annotation(0, "", "a1"), annotation(1, "a0", "a2"), annotation(2, "a1", "")];
         write("sample_annotation", &format!("[{}]", rows.join(",")));
         let sample = |i: usize| {
-            format!(r#"{{"token": "s{i}", "timestamp": {i}000000, "scene_token": "c"}}"#)
+            let timestamp_us = i * 1_000_000;
+            format!(r#"{{"token": "s{i}", "timestamp": {timestamp_us}, "scene_token": "c"}}"#)
         };
         let other = r#"{"token": "x", "timestamp": 0, "scene_token": "d"}"#;
         write("sample", &format!("[{}, {other}]", [0, 1, 2].map(sample).join(",")));
