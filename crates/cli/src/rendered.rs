@@ -9,8 +9,10 @@ use ommatidia_scene::{
 };
 use ommatidia_store::formats::Drive as Source;
 use ommatidia_store::{ClipHeader, Error, FrameData, image};
-use ommatidia_world::sensors::between;
-use ommatidia_world::{Drive, DriveFrame};
+use ommatidia_world::rig::{self, CalibrationDrift};
+use ommatidia_world::scenario::Scenario;
+use ommatidia_world::sensors::{MotionSensors, between};
+use ommatidia_world::{Drive, DriveFrame, DriveOptions, Site};
 use rayon::prelude::*;
 use serde_json::Value;
 
@@ -27,15 +29,33 @@ pub(crate) struct Rendered {
     renderer: Option<JoinHandle<()>>,
 }
 
+/// What is driven through, and how it is filmed.
+pub(crate) struct Shoot<'a> {
+    pub(crate) scenario: &'a Scenario,
+    /// As calibrated.
+    pub(crate) rig: &'a Rig,
+    /// The sensors sit a little off their calibration.
+    pub(crate) drift: bool,
+    /// Its seed is that of the world too.
+    pub(crate) options: DriveOptions,
+}
+
 impl Rendered {
-    /// Starts to render. `nominal` is the rig as it was calibrated, `motion` what motion sensors read,
-    /// `config` everything that the drive depends on.
-    pub(crate) fn new(
-        drive: Drive,
-        nominal: Rig,
-        motion: MotionReadings,
+    /// Builds the world and starts to render. `config` is everything that the drive depends on.
+    pub(crate) fn start(
+        shoot: &Shoot<'_>,
         (id, config): (String, Value),
-    ) -> Self {
+    ) -> Result<Self, ommatidia_world::Error> {
+        let (seed, nominal) = (shoot.options.seed, shoot.rig.clone());
+        let site = Site::build(shoot.scenario, seed)?;
+        let true_rig = match shoot.drift {
+            true => rig::drifted(&nominal, &CalibrationDrift::default(), seed),
+            false => nominal.clone(),
+        };
+        let drive = Drive::new(site, true_rig.clone(), shoot.options)?;
+        let motion = drive
+            .motion(&MotionSensors::default())
+            .expect("the sensors' own defaults are within their bounds");
         let header = ClipHeader {
             id,
             format: "world".to_owned(),
@@ -44,7 +64,7 @@ impl Rendered {
             trajectory: Some((PoseSource::Simulation, Scale::Metric)),
             provenance: Provenance::new(Vec::new(), config),
         };
-        let (true_rig, frames) = (drive.rig.clone(), drive.options.frames);
+        let frames = drive.options.frames;
         let (sender, receiver) = sync_channel(1);
         let render = move || {
             for index in 0..frames {
@@ -55,7 +75,7 @@ impl Rendered {
             }
         };
         let renderer = Some(thread::spawn(render));
-        Self { header, true_rig, frames, receiver: Some(receiver), renderer }
+        Ok(Self { header, true_rig, frames, receiver: Some(receiver), renderer })
     }
 
     /// How many there will be.

@@ -4,18 +4,18 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
-use ommatidia_store::formats::{self, Drive as Source, ImportOptions};
-use ommatidia_store::{ClipReader, import};
+use ommatidia_store::ClipReader;
+use ommatidia_store::formats::{self, ImportOptions};
 use ommatidia_world::scenario::Scenario;
-use ommatidia_world::sensors::MotionSensors;
-use ommatidia_world::{Drive, DriveOptions, Site, rig};
+use ommatidia_world::{DriveOptions, rig};
 use serde_json::json;
 
+use super::import::bring_in;
 use super::{eval, label, report};
 use crate::args::Common;
 use crate::failure::Failure;
-use crate::rendered::Rendered;
-use crate::{output, progress};
+use crate::output;
+use crate::rendered::{Rendered, Shoot};
 
 /// What a drive without --drive goes through.
 const SCENARIO: &str = "parked_rows";
@@ -46,12 +46,12 @@ pub(crate) fn run(arguments: &DemoArguments, common: &Common) -> Result<ExitCode
         Some(source) => {
             let format = formats::find("auto", source)?;
             let mut drive = format.open(source, &ImportOptions::default())?;
-            bring_in(drive.as_mut(), &clip, None, common)?
+            bring_in(drive.as_mut(), &clip, ("import", None), common)?
         }
         None => {
             let mut drive = rendered(arguments.quick, common.seed)?;
             let frames = drive.frames();
-            bring_in(&mut drive, &clip, Some(frames), common)?
+            bring_in(&mut drive, &clip, ("render", Some(frames)), common)?
         }
     };
     // A rendered drive knows its exact poses: labels must earn theirs.
@@ -80,28 +80,14 @@ fn rendered(quick: bool, seed: u64) -> Result<Rendered, Failure> {
     let (size, frames) = if quick { ([480, 176], 12) } else { ([800, 288], 40) };
     let mut scenario = Scenario::named(SCENARIO).map_err(Failure::input)?;
     scenario.duration_s = Some(frames as f64 / RATE_HZ);
-    let site = Site::build(&scenario, seed).map_err(Failure::input)?;
     let rig = rig::preset("stereo", Some(size)).map_err(Failure::input)?;
     let options = DriveOptions { seed, frames, rate_hz: RATE_HZ, ..DriveOptions::default() };
-    let drive = Drive::new(site, rig.clone(), options).map_err(Failure::input)?;
-    let motion = drive.motion(&MotionSensors::default()).map_err(Failure::input)?;
     let config = json!({
         "world": SCENARIO, "seed": seed, "cameras": rig, "frames": frames, "rate_hz": RATE_HZ,
     });
-    Ok(Rendered::new(drive, rig, motion, (format!("{SCENARIO}-{seed:04}"), config)))
-}
-
-fn bring_in(
-    source: &mut dyn Source,
-    clip: &Path,
-    frames: Option<usize>,
-    common: &Common,
-) -> Result<import::Imported, Failure> {
-    let what = if frames.is_some() { "render" } else { "import" };
-    let bar = progress::bar(common, what, frames.map(|frames| frames as u64));
-    let imported = import::import(source, clip, |frames| bar.set_position(frames as u64))?;
-    bar.finish_and_clear();
-    Ok(imported)
+    let shoot = Shoot { scenario: &scenario, rig: &rig, drift: false, options };
+    let id = format!("{SCENARIO}-{seed:04}");
+    Rendered::start(&shoot, (id, config)).map_err(Failure::input)
 }
 
 fn describe(page: &Path, labelled: &label::LabelledClip, measured: &eval::Measured) -> String {

@@ -1,12 +1,13 @@
 //! `omma import SOURCE --out CLIP.mcap`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
 use ommatidia_scene::Skipped;
-use ommatidia_store::formats::{self, ImportOptions};
-use ommatidia_store::{atomic, import};
+use ommatidia_store::atomic;
+use ommatidia_store::formats::{self, Drive, ImportOptions};
+use ommatidia_store::import::{self, Imported};
 use serde::Serialize;
 
 use crate::args::Common;
@@ -69,10 +70,7 @@ pub(crate) fn run(arguments: &ImportArguments, common: &Common) -> Result<ExitCo
     }
     let format = formats::find(&arguments.format, &arguments.source)?;
     let mut drive = format.open(&arguments.source, &options)?;
-    let bar = progress::bar(common, "import", None);
-    let imported =
-        import::import(drive.as_mut(), &arguments.out, |frames| bar.set_position(frames as u64))?;
-    bar.finish_and_clear();
+    let imported = bring_in(drive.as_mut(), &arguments.out, ("import", None), common)?;
     let rig = &drive.header().rig;
     let result = ImportResult {
         clip: arguments.out.clone(),
@@ -86,6 +84,20 @@ pub(crate) fn run(arguments: &ImportArguments, common: &Common) -> Result<ExitCo
         skipped: drive.skipped(),
     };
     output::print(common, &result, || describe(&result))
+}
+
+/// Writes a drive as a clip under a progress bar, which says what is done and counts to `frames` if they
+/// are known.
+pub(crate) fn bring_in(
+    source: &mut dyn Drive,
+    clip: &Path,
+    (what, frames): (&str, Option<usize>),
+    common: &Common,
+) -> Result<Imported, Failure> {
+    let bar = progress::bar(common, what, frames.map(|frames| frames as u64));
+    let imported = import::import(source, clip, |frames| bar.set_position(frames as u64))?;
+    bar.finish_and_clear();
+    Ok(imported)
 }
 
 fn describe(result: &ImportResult) -> String {

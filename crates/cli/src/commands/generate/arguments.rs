@@ -4,17 +4,16 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use ommatidia_scene::{MotionReadings, Provenance, Rig};
+use ommatidia_scene::{Provenance, Rig};
 use ommatidia_store::{Error as StoreError, formats};
-use ommatidia_world::rig::{self, CalibrationDrift};
 use ommatidia_world::scenario::Scenario;
-use ommatidia_world::sensors::MotionSensors;
 use ommatidia_world::trace::Observed;
-use ommatidia_world::{Drive, DriveOptions, Site};
+use ommatidia_world::{DriveOptions, rig};
 use serde_json::{Value, json};
 
 use crate::args::Common;
 use crate::failure::Failure;
+use crate::rendered::{Rendered, Shoot};
 
 const MAX_RATE_HZ: f64 = 200.0;
 
@@ -148,18 +147,12 @@ impl Plan {
         self.out.join(format!("{}.mcap", self.id(seed)))
     }
 
-    /// Builds the world of a seed and the drive through it.
-    pub(super) fn drive(&self, seed: u64) -> Result<(Drive, MotionReadings), Failure> {
-        let place = |cause| Failure::input(format!("{} with seed {seed}: {cause}", self.name));
-        let site = Site::build(&self.scenario, seed).map_err(place)?;
+    /// Builds the world of a seed and starts the drive through it.
+    pub(super) fn start(&self, seed: u64) -> Result<Rendered, Failure> {
         let options = DriveOptions { seed, ..self.options };
-        let rig = match self.drift {
-            true => rig::drifted(&self.rig, &CalibrationDrift::default(), seed),
-            false => self.rig.clone(),
-        };
-        let drive = Drive::new(site, rig, options).map_err(place)?;
-        let motion = drive.motion(&MotionSensors::default()).map_err(Failure::input)?;
-        Ok((drive, motion))
+        let shoot = Shoot { scenario: &self.scenario, rig: &self.rig, drift: self.drift, options };
+        Rendered::start(&shoot, (self.id(seed), self.config(seed)))
+            .map_err(|cause| Failure::input(format!("{} with seed {seed}: {cause}", self.name)))
     }
 
     /// Everything that the clip of a seed depends on.

@@ -6,17 +6,17 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Instant;
 
-use ommatidia_store::{ClipReader, Labels, atomic, import};
+use ommatidia_store::{ClipReader, Labels, atomic};
 use ommatidia_world::scenario::{NAMED, Scenario};
 use serde::Serialize;
 
 pub(crate) use arguments::GenerateArguments;
 use arguments::Plan;
 
+use super::import::bring_in;
 use crate::args::Common;
 use crate::failure::Failure;
-use crate::rendered::Rendered;
-use crate::{interrupt, output, progress};
+use crate::{interrupt, output};
 
 #[derive(Debug, Default, Serialize)]
 struct Generated {
@@ -80,16 +80,12 @@ struct Made {
 }
 
 fn generate(plan: &Plan, seed: u64, clip: &Path, common: &Common) -> Result<Made, Failure> {
-    let (drive, motion) = plan.drive(seed)?;
+    let mut source = plan.start(seed)?;
     let pixels =
         |camera: &ommatidia_scene::CameraSensor| u64::from(camera.width) * u64::from(camera.height);
-    let rays_per_frame: u64 = drive.rig.cameras.iter().map(pixels).sum();
-    let mut source =
-        Rendered::new(drive, plan.rig.clone(), motion, (plan.id(seed), plan.config(seed)));
+    let rays_per_frame: u64 = plan.rig.cameras.iter().map(pixels).sum();
     let frames = source.frames();
-    let bar = progress::bar(common, &plan.id(seed), Some(frames as u64));
-    let imported = import::import(&mut source, clip, |frames| bar.set_position(frames as u64))?;
-    bar.finish_and_clear();
+    let imported = bring_in(&mut source, clip, (&plan.id(seed), Some(frames)), common)?;
     Ok(Made { labels: imported.truth, frames, primary_rays: rays_per_frame * frames as u64 })
 }
 
