@@ -6,9 +6,10 @@ use arrow_array::builder::{
     BinaryBuilder, BooleanBuilder, ListBuilder, PrimitiveBuilder, StringBuilder,
 };
 use arrow_array::cast::AsArray;
-use arrow_array::types::ArrowPrimitiveType;
+use arrow_array::types::{ArrowPrimitiveType, Int64Type};
 use arrow_array::{Array, ArrayRef, BooleanArray, RecordBatch};
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
+use ommatidia_geometry::Timestamp;
 
 /// The name that Parquet gives to what a list holds.
 const ELEMENT: &str = "element";
@@ -203,6 +204,34 @@ impl<'a> Reading<'a> {
 /// An error about a null where there must be a value.
 pub(super) fn present<T>(value: Option<T>, name: &str) -> Result<T, String> {
     value.ok_or_else(|| format!("column {name} is null"))
+}
+
+/// Columns of a table with a row per time and camera, which `rest` follow.
+pub(super) fn camera_schema(rest: impl IntoIterator<Item = Field>) -> SchemaRef {
+    let own = [required("timestamp_ns", DataType::Int64), required("camera", DataType::Utf8)];
+    schema(own.into_iter().chain(rest).collect())
+}
+
+/// The first columns of a row of such a table.
+pub(super) fn camera_columns(timestamp: Timestamp, camera: &str) -> Columns {
+    let mut columns = Columns::new();
+    columns.values::<Int64Type>([timestamp.0]);
+    columns.texts([Some(camera)]);
+    columns
+}
+
+/// The rows of such a table; `rest` reads what follows time and camera.
+pub(super) fn camera_rows<R>(
+    batch: &RecordBatch,
+    rest: impl Fn(&Reading<'_>, usize, (Timestamp, String)) -> Result<R, String>,
+) -> Result<Vec<R>, String> {
+    let rows = Reading(batch);
+    let times = rows.values::<Int64Type>("timestamp_ns")?;
+    let one = |row: usize| {
+        let camera = present(rows.text("camera", row)?, "camera")?.to_owned();
+        rest(&rows, row, (Timestamp(times[row]), camera))
+    };
+    (0..times.len()).map(one).collect()
 }
 
 /// Rows that follow each other and have the same time.

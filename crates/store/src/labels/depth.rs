@@ -1,13 +1,15 @@
 //! `depth.parquet`.
 
 use arrow_array::RecordBatch;
-use arrow_array::types::{Int64Type, UInt32Type};
+use arrow_array::types::UInt32Type;
 use arrow_schema::{DataType, SchemaRef};
 use bytes::Bytes;
 use ommatidia_geometry::Timestamp;
 use ommatidia_scene::DepthMap;
 
-use super::columns::{Columns, Reading, optional, present, required, schema};
+use super::columns::{
+    Reading, camera_columns, camera_rows, camera_schema, optional, present, required,
+};
 use super::{Row, Table};
 use crate::depth_png;
 
@@ -88,9 +90,7 @@ impl Row for DepthRow {
     }
 
     fn schema() -> SchemaRef {
-        schema(vec![
-            required("timestamp_ns", DataType::Int64),
-            required("camera", DataType::Utf8),
+        camera_schema([
             required("width_px", DataType::UInt32),
             required("height_px", DataType::UInt32),
             required("depth_png", DataType::Binary),
@@ -100,9 +100,7 @@ impl Row for DepthRow {
     }
 
     fn encode(&self) -> Result<RecordBatch, String> {
-        let mut columns = Columns::new();
-        columns.values::<Int64Type>([self.timestamp.0]);
-        columns.texts([Some(self.camera.as_str())]);
+        let mut columns = camera_columns(self.timestamp, &self.camera);
         columns.values::<UInt32Type>([self.width as u32]);
         columns.values::<UInt32Type>([self.height as u32]);
         columns.binary([Some(&self.depth_png[..])]);
@@ -112,28 +110,25 @@ impl Row for DepthRow {
     }
 
     fn decode(batch: &RecordBatch) -> Result<Vec<Self>, String> {
-        let rows = Reading(batch);
-        let times = rows.values::<Int64Type>("timestamp_ns")?;
-        let widths = rows.values::<UInt32Type>("width_px")?;
-        let heights = rows.values::<UInt32Type>("height_px")?;
-        let bytes = |name: &str, row: usize| {
-            present(rows.binary(name, row)?, name).map(Bytes::copy_from_slice)
-        };
-        let one = |row: usize| {
+        let sides = Reading(batch);
+        let widths = sides.values::<UInt32Type>("width_px")?;
+        let heights = sides.values::<UInt32Type>("height_px")?;
+        camera_rows(batch, |rows, row, (timestamp, camera)| {
+            let bytes =
+                |name: &str| present(rows.binary(name, row)?, name).map(Bytes::copy_from_slice);
             let (width, height) = (widths[row] as usize, heights[row] as usize);
             if !(1..=MAX_SIDE_PX).contains(&width) || !(1..=MAX_SIDE_PX).contains(&height) {
                 return Err(format!("a depth map of {width} x {height} pixels"));
             }
             Ok(Self {
-                timestamp: Timestamp(times[row]),
-                camera: present(rows.text("camera", row)?, "camera")?.to_owned(),
+                timestamp,
+                camera,
                 width,
                 height,
-                depth_png: bytes("depth_png", row)?,
-                confidence_png: bytes("confidence_png", row)?,
+                depth_png: bytes("depth_png")?,
+                confidence_png: bytes("confidence_png")?,
                 remainder_png: rows.binary("remainder_png", row)?.map(Bytes::copy_from_slice),
             })
-        };
-        (0..times.len()).map(one).collect()
+        })
     }
 }

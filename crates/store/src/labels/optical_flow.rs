@@ -1,11 +1,10 @@
 //! `optical_flow.parquet`.
 
 use arrow_array::RecordBatch;
-use arrow_array::types::Int64Type;
 use arrow_schema::{DataType, SchemaRef};
 use ommatidia_geometry::Timestamp;
 
-use super::columns::{Columns, Reading, present, required, schema};
+use super::columns::{camera_columns, camera_rows, camera_schema, present, required};
 use super::{Row, Table};
 
 /// Steps per pixel: KITTI's devkit stores flow so.
@@ -53,39 +52,27 @@ impl Row for OpticalFlowRow {
     }
 
     fn schema() -> SchemaRef {
-        schema(vec![
-            required("timestamp_ns", DataType::Int64),
-            required("camera", DataType::Utf8),
-            required("flow_64th_px", DataType::Binary),
-        ])
+        camera_schema([required("flow_64th_px", DataType::Binary)])
     }
 
     fn encode(&self) -> Result<RecordBatch, String> {
         let plane = |axis: usize| self.steps.iter().flat_map(move |step| step[axis].to_le_bytes());
         let bytes: Vec<u8> = (0..2).flat_map(plane).collect();
-        let mut columns = Columns::new();
-        columns.values::<Int64Type>([self.timestamp.0]);
-        columns.texts([Some(self.camera.as_str())]);
+        let mut columns = camera_columns(self.timestamp, &self.camera);
         columns.binary([Some(&bytes[..])]);
         columns.batch(Self::schema())
     }
 
     fn decode(batch: &RecordBatch) -> Result<Vec<Self>, String> {
-        let rows = Reading(batch);
-        let times = rows.values::<Int64Type>("timestamp_ns")?;
-        let one = |row: usize| {
+        camera_rows(batch, |rows, row, (timestamp, camera)| {
             let bytes = present(rows.binary("flow_64th_px", row)?, "flow_64th_px")?;
             if bytes.len() % 4 != 0 {
                 return Err(format!("{} bytes of flow; four per pixel", bytes.len()));
             }
             let pixels = bytes.len() / 4;
             let step = |i: usize| i16::from_le_bytes([bytes[2 * i], bytes[2 * i + 1]]);
-            Ok(Self {
-                timestamp: Timestamp(times[row]),
-                camera: present(rows.text("camera", row)?, "camera")?.to_owned(),
-                steps: (0..pixels).map(|i| [step(i), step(pixels + i)]).collect(),
-            })
-        };
-        (0..times.len()).map(one).collect()
+            let steps = (0..pixels).map(|i| [step(i), step(pixels + i)]).collect();
+            Ok(Self { timestamp, camera, steps })
+        })
     }
 }

@@ -1,12 +1,12 @@
 //! `semantics.parquet`.
 
 use arrow_array::RecordBatch;
-use arrow_array::types::{Int64Type, UInt8Type, UInt32Type};
+use arrow_array::types::{UInt8Type, UInt32Type};
 use arrow_schema::{DataType, SchemaRef};
 use ommatidia_geometry::Timestamp;
 use ommatidia_scene::ClassId;
 
-use super::columns::{Columns, Reading, list_of, optional, present, required, schema};
+use super::columns::{camera_columns, camera_rows, camera_schema, list_of, optional};
 use super::{Row, Table};
 
 /// Classes and instances of one frame in one camera, row-major.
@@ -31,9 +31,7 @@ impl Row for SemanticsRow {
     }
 
     fn schema() -> SchemaRef {
-        schema(vec![
-            required("timestamp_ns", DataType::Int64),
-            required("camera", DataType::Utf8),
+        camera_schema([
             optional("class", list_of(DataType::UInt8)),
             optional("instance", list_of(DataType::UInt32)),
         ])
@@ -42,26 +40,21 @@ impl Row for SemanticsRow {
     fn encode(&self) -> Result<RecordBatch, String> {
         let bytes = |classes: &Vec<ClassId>| classes.iter().map(|class| class.0).collect();
         let classes: Option<Vec<u8>> = self.semantics.as_ref().map(bytes);
-        let mut columns = Columns::new();
-        columns.values::<Int64Type>([self.timestamp.0]);
-        columns.texts([Some(self.camera.as_str())]);
+        let mut columns = camera_columns(self.timestamp, &self.camera);
         columns.lists::<UInt8Type>([classes.as_deref()]);
         columns.lists::<UInt32Type>([self.instances.as_deref()]);
         columns.batch(Self::schema())
     }
 
     fn decode(batch: &RecordBatch) -> Result<Vec<Self>, String> {
-        let rows = Reading(batch);
-        let times = rows.values::<Int64Type>("timestamp_ns")?;
-        let one = |row: usize| {
+        camera_rows(batch, |rows, row, (timestamp, camera)| {
             let classes = rows.list::<UInt8Type>("class", row)?;
             Ok(Self {
-                timestamp: Timestamp(times[row]),
-                camera: present(rows.text("camera", row)?, "camera")?.to_owned(),
+                timestamp,
+                camera,
                 semantics: classes.map(|classes| classes.into_iter().map(ClassId).collect()),
                 instances: rows.list::<UInt32Type>("instance", row)?,
             })
-        };
-        (0..times.len()).map(one).collect()
+        })
     }
 }
