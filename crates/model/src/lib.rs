@@ -1,0 +1,13 @@
+//! The network: every camera's picture through one backbone, lifted by table into one bird's-eye space,
+//! remembered over time, read out by one head per task.
+//!
+//! ```text
+//! images ─ backbone ─ pyramid ─┬─ heads per camera (semantics, depth, …)
+//!                              └─ lift (table of the rig) ─ memory ─ heads of space (occupancy, …)
+//! ```
+
+mod sample;
+mod task;
+
+pub use sample::{Moment, Sample};
+pub use task::{Features, Output, Task};
