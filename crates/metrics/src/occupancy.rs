@@ -116,6 +116,14 @@ impl OccupancyCounts {
         self.classes.iter().filter_map(iou).collect()
     }
 
+    /// Whether a side has occupied voxels and not one of a known class: labels of geometry alone.
+    pub fn classless(&self) -> bool {
+        let known = self.classes.iter().filter(|(class, _)| **class != ClassId::UNKNOWN);
+        let (truth, predicted) =
+            known.fold((0, 0), |(t, p), (_, c)| (t + c.truth, p + c.predicted));
+        (self.occupied.truth > 0 && truth == 0) || (self.occupied.predicted > 0 && predicted == 0)
+    }
+
     /// Mean over the classes that occur in truth or prediction, the unknown class left out; `None` if
     /// there are none.
     pub fn miou(&self) -> Option<f64> {

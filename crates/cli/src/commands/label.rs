@@ -63,8 +63,7 @@ impl Settings {
     fn resolve(&self) -> Result<LabelOptions, Failure> {
         let mut config = match &self.config {
             Some(path) => {
-                let text =
-                    std::fs::read_to_string(path).map_err(|cause| StoreError::read(path, cause))?;
+                let text = ommatidia_store::results::text::read_settings(path)?;
                 toml::from_str::<LabelConfig>(&text)
                     .map_err(|cause| Failure::input(format!("{}: {cause}", path.display())))?
             }

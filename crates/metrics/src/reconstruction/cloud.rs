@@ -74,7 +74,7 @@ pub struct CloudReport {
 /// Compares clouds. Symmetric up to which direction is called what.
 ///
 /// # Errors
-/// A side without points, a point or normal that is not finite, a threshold that is not positive.
+/// A side without points, a point or normal that is not finite, a threshold or longest distance that is not positive.
 pub fn compare_clouds(
     truth: &[Surfel],
     estimate: &[Surfel],
@@ -116,6 +116,11 @@ pub fn compare_clouds(
 fn check(truth: &[Surfel], estimate: &[Surfel], protocol: &CloudProtocol) -> Result<(), Error> {
     if let Some(bad) = protocol.thresholds_m.iter().find(|t| !(**t > 0.0 && t.is_finite())) {
         let what = format!("threshold {bad} m must be positive");
+        return Err(Error::Protocol { name: "cloud".to_owned(), what });
+    }
+    // At 0 every distance would count as 0, and any cloud would be perfect.
+    if let Some(bad) = protocol.max_distance_m.filter(|most| !(*most > 0.0 && most.is_finite())) {
+        let what = format!("the longest distance is {bad} m; it must be positive");
         return Err(Error::Protocol { name: "cloud".to_owned(), what });
     }
     for (side, cloud) in [("truth", truth), ("prediction", estimate)] {

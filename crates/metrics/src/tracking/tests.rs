@@ -81,6 +81,9 @@ proptest! {
         let at = at % more.frames.len();
         let frame = &mut more.frames[at];
         let columns = frame.predicted.len();
+        // TrackEval skips a frame without predictions, and so keeps what was matched before it: a first prediction
+        // ends that, and may change the matches after it.
+        let was_skipped = columns == 0 && !frame.truth.is_empty();
         let rows = frame.similarity.chunks(columns.max(1));
         let mut similarity: Vec<f64> = Vec::new();
         for row in rows.take(if columns == 0 { 0 } else { frame.truth.len() }) {
@@ -96,7 +99,7 @@ proptest! {
         prop_assert!(after.hota.hota <= before.hota.hota + 1e-12);
         // Not MOTA itself: among pairs of equal similarity one more column may choose others, and so
         // save a switch of identity.
-        prop_assert!(after.clear.moda <= before.clear.moda + 1e-12);
+        prop_assert!(was_skipped || after.clear.moda <= before.clear.moda + 1e-12);
         prop_assert!(after.identity.idf1 <= before.identity.idf1 + 1e-12);
     }
 

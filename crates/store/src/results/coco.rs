@@ -45,8 +45,12 @@ pub struct CocoAnnotation {
     pub image_id: i64,
     /// Its class.
     pub category_id: i64,
-    /// Where it is.
-    pub segmentation: CocoMask,
+    /// Its pixels.
+    #[serde(default)]
+    pub segmentation: Option<CocoMask>,
+    /// Left, top, width, height, pixels.
+    #[serde(default)]
+    pub bbox: Option<[f64; 4]>,
     /// Pixels squared.
     pub area: f64,
     /// 1 where it stands for many.
@@ -61,8 +65,12 @@ pub struct CocoResult {
     pub image_id: i64,
     /// Its class.
     pub category_id: i64,
-    /// Where it is.
-    pub segmentation: CocoMask,
+    /// Its pixels.
+    #[serde(default)]
+    pub segmentation: Option<CocoMask>,
+    /// Left, top, width, height, pixels.
+    #[serde(default)]
+    pub bbox: Option<[f64; 4]>,
     /// Higher is surer.
     pub score: f64,
 }
@@ -122,10 +130,10 @@ mod tests {
             {"image_id": 1, "category_id": 2, "score": 1, "segmentation": [[0, 0, 1, 0, 1, 1]]}]"#;
         std::fs::write(&path, text).unwrap();
         let results = read_results(&path).unwrap();
-        let runs = |counts| CocoMask::Runs { size: [2, 3], counts };
+        let runs = |counts| Some(CocoMask::Runs { size: [2, 3], counts });
         assert_eq!(results[0].segmentation, runs(CocoCounts::Text("24".to_owned())));
         assert_eq!(results[1].segmentation, runs(CocoCounts::Numbers(vec![2, 4])));
-        assert!(matches!(&results[2].segmentation, CocoMask::Polygons(p) if p[0].len() == 6));
+        assert!(matches!(&results[2].segmentation, Some(CocoMask::Polygons(p)) if p[0].len() == 6));
         std::fs::write(&path, "[\n{\"image_id\": 1}]").unwrap();
         let error = read_results(&path).unwrap_err().to_string();
         assert!(error.contains("results.json") && error.contains("line 2"), "{error}");

@@ -42,6 +42,31 @@ pub fn read(path: &Path) -> Result<FlowMap, Error> {
     Ok(FlowMap { width: map.width, height: map.height, flow_px })
 }
 
+/// Disparity of each pixel, row by row.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DisparityMap {
+    /// Pixels along x.
+    pub width: usize,
+    /// Pixels along y.
+    pub height: usize,
+    /// Pixels; 0 where there is none.
+    pub disparity_px: Vec<f32>,
+}
+
+/// KITTI's disparity: one number of 16 bits a pixel, 256ths of a pixel, 0 where there is none.
+///
+/// # Errors
+/// Damaged file, or one that is no such map.
+pub fn read_disparity(path: &Path) -> Result<DisparityMap, Error> {
+    let map = class_maps::read(path)?;
+    if map.channels != 1 {
+        let what = format!("has {} values a pixel; disparity has 1 of 16 bits", map.channels);
+        return Err(Error::source(path, what));
+    }
+    let disparity_px = map.numbers.iter().map(|&number| f32::from(number) / 256.0).collect();
+    Ok(DisparityMap { width: map.width, height: map.height, disparity_px })
+}
+
 /// Baker et al. 2011: `PIEH`, width, height, then pairs of 32-bit floats.
 fn read_flo(path: &Path) -> Result<FlowMap, Error> {
     let bytes = read_bounded(path, MAX_CLOUD_BYTES, "it holds optical flow")?;
@@ -101,5 +126,14 @@ mod tests {
         let map = read(&path).unwrap();
         assert_eq!(map.flow_px[0], [1.5, -2.0]);
         assert!(map.flow_px[1][0].is_nan());
+        let error = read_disparity(&path).unwrap_err().to_string();
+        assert!(error.contains("3 values a pixel"), "{error}");
+
+        let path = folder.path().join("b.png");
+        let mut encoder = png::Encoder::new(std::fs::File::create(&path).unwrap(), 2, 1);
+        encoder.set_color(png::ColorType::Grayscale);
+        encoder.set_depth(png::BitDepth::Sixteen);
+        encoder.write_header().unwrap().write_image_data(&[5, 128, 0, 0]).unwrap();
+        assert_eq!(read_disparity(&path).unwrap().disparity_px, [5.5, 0.0]);
     }
 }

@@ -14,4 +14,5 @@ pub mod nuscenes_submission;
 pub mod nuscenes_truth;
 pub mod ply;
 pub mod safetensors;
+pub mod text;
 pub mod voxels;

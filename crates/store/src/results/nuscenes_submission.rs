@@ -78,7 +78,7 @@ pub struct ResultSample {
 ///
 /// # Errors
 /// Missing or unreadable file; JSON that is no submission; a box that lacks a field, has a class or attribute that is
-/// none of `names`, a number that is not finite (velocities may be NaN), or names another sample than its list; a
+/// none of `names`, a number that is not finite (velocities may be NaN), a negative size, or names another sample than its list; a
 /// sample that occurs twice. Sample and box are named.
 pub fn read(path: &Path, task: Task, names: &Names) -> Result<Vec<ResultSample>, Error> {
     let (file, _) = open_file(path, "it holds the predictions")?;
@@ -455,6 +455,12 @@ fn unusable(given: &ResultBox) -> Option<String> {
     }
     if !given.score.is_finite() {
         return Some(format!("the score is {}, not a finite number", given.score));
+    }
+    if given.size_m.iter().any(|side| *side < 0.0) {
+        return Some(format!(
+            "the size {:?} is negative; width, length, height in metres",
+            given.size_m
+        ));
     }
     let squared: f64 = given.rotation.iter().map(|x| x * x).sum();
     (squared < 1e-12).then(|| "the rotation is a quaternion of length 0".to_owned())

@@ -58,7 +58,42 @@ pub struct Truth {
     pub samples: Vec<TruthSample>,
     /// Number of scenes.
     pub scenes: usize,
+    /// What the scenes are all of.
+    pub split: Split,
 }
+
+/// Scenes that are evaluated together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Split {
+    /// The official validation scenes of the tables.
+    Validation,
+    /// The other scenes of the tables.
+    Training,
+    /// All scenes of the tables.
+    All,
+}
+
+impl Split {
+    /// Its name in messages.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Validation => "validation",
+            Self::Training => "training",
+            Self::All => "whole",
+        }
+    }
+
+    fn has(self, is_validation: bool) -> bool {
+        match self {
+            Self::Validation => is_validation,
+            Self::Training => !is_validation,
+            Self::All => true,
+        }
+    }
+}
+
+/// Names of the scenes of the official splits `val` and `mini_val`, one a line.
+const VALIDATION: &str = include_str!("nuscenes_validation.txt");
 
 #[derive(Deserialize)]
 struct Sample {
@@ -145,7 +180,9 @@ impl Tables {
     }
 }
 
-/// Reads all samples of the scenes that `wanted` samples are of, from a folder with tables or one directly above it.
+/// Reads all samples of the split that `wanted` samples are of, from a folder with tables or one directly above it:
+/// the validation or the training scenes where all are of one, else every scene. The devkit evaluates whole splits
+/// alike.
 ///
 /// # Errors
 /// A missing or unreadable table, no or several folders with tables, a reference to a row that is not there, a box with
@@ -153,11 +190,7 @@ impl Tables {
 pub fn read(source: &Path, wanted: &HashSet<&str>) -> Result<Truth, Error> {
     let tables = Tables { dir: find(source)? };
     let all = tables.rows("sample", Some::<Sample>)?;
-    let scenes: HashSet<String> = all
-        .iter()
-        .filter(|sample| wanted.contains(sample.token.as_str()))
-        .map(|sample| sample.scene_token.clone())
-        .collect();
+    let (split, scenes) = scenes_of(&tables, &all, wanted)?;
     let kept: Vec<Sample> = all.into_iter().filter(|s| scenes.contains(&s.scene_token)).collect();
     let place: HashMap<&str, usize> =
         kept.iter().enumerate().map(|(i, sample)| (sample.token.as_str(), i)).collect();
@@ -181,7 +214,43 @@ pub fn read(source: &Path, wanted: &HashSet<&str>) -> Result<Truth, Error> {
     let times: Vec<i64> = kept.iter().map(|sample| sample.timestamp).collect();
     let categories =
         Annotations::new(&tables, rows)?.fill(&tables, &place, &times, &mut samples)?;
-    Ok(Truth { categories, samples, scenes: scenes.len() })
+    Ok(Truth { categories, samples, scenes: scenes.len(), split })
+}
+
+/// The split that the wanted samples are of, and the tokens of its scenes.
+fn scenes_of(
+    tables: &Tables,
+    all: &[Sample],
+    wanted: &HashSet<&str>,
+) -> Result<(Split, HashSet<String>), Error> {
+    let validation: HashSet<&str> = VALIDATION.lines().collect();
+    // Tables without names of scenes are of no official split.
+    let named = if tables.path("scene").is_file() {
+        tables.rows("scene", Some::<Named>)?
+    } else {
+        Vec::new()
+    };
+    let validation: HashSet<String> = named
+        .into_iter()
+        .filter(|scene| validation.contains(scene.name.as_str()))
+        .map(|scene| scene.token)
+        .collect();
+    let is_validation = |sample: &&Sample| validation.contains(&sample.scene_token);
+    let mut wanted = all.iter().filter(|sample| wanted.contains(sample.token.as_str())).peekable();
+    let split = match wanted.peek() {
+        None => Split::All,
+        Some(first) => {
+            let first = is_validation(first);
+            let same = wanted.all(|sample| is_validation(&sample) == first);
+            match (same, first) {
+                (true, true) => Split::Validation,
+                (true, false) => Split::Training,
+                (false, _) => Split::All,
+            }
+        }
+    };
+    let of_split = all.iter().filter(|sample| split.has(is_validation(sample)));
+    Ok((split, of_split.map(|sample| sample.scene_token.clone()).collect()))
 }
 
 fn find(source: &Path) -> Result<PathBuf, Error> {
@@ -368,12 +437,27 @@ mod tests {
         write("attribute", r#"[{"token": "t", "name": "vehicle.moving"}]"#);
         write("category", r#"[{"token": "g", "name": "vehicle.car"}]"#);
         write("instance", r#"[{"token": "i", "category_token": "g"}]"#);
+        // The first is of the validation split, the second is not.
+        write(
+            "scene",
+            r#"[{"token": "c", "name": "scene-0003"}, {"token": "d", "name": "scene-0001"}]"#,
+        );
         dir
     }
 
     #[test]
-    fn whole_scenes_are_read() {
+    fn whole_splits_are_read() {
         let dir = tables(|_, text| text);
+        let check = |wanted: &[&str], split: Split| {
+            let tables = Tables { dir: dir.path().to_owned() };
+            let all = tables.rows("sample", Some::<Sample>).unwrap();
+            let found = scenes_of(&tables, &all, &wanted.iter().copied().collect());
+            assert_eq!(found.unwrap().0, split, "{wanted:?}");
+        };
+        check(&["s1"], Split::Validation);
+        check(&["x"], Split::Training);
+        check(&["s1", "x"], Split::All);
+        check(&[], Split::All);
         let truth = read(dir.path(), &HashSet::from(["s1"])).unwrap();
         assert_eq!((truth.samples.len(), truth.scenes), (3, 1));
         let second = &truth.samples[1];

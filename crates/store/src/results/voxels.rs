@@ -90,6 +90,10 @@ pub fn read_npz(path: &Path) -> Result<VoxelFrame, Error> {
         return Err(fail("lidar_origins", what));
     }
     let origins = origins.map(|array| floats("lidar_origins", array)).transpose()?;
+    if let Some(place) = origins.iter().flatten().position(|number| !number.is_finite()) {
+        let what = format!("origin {} holds a number that is not finite", place / 3);
+        return Err(fail("lidar_origins", what));
+    }
     Ok(VoxelFrame {
         shape,
         mask_camera: mask("mask_camera")?,

@@ -105,8 +105,7 @@ fn rigs(truth: &Rig, estimate: &Rig) -> Result<Evaluated, Failure> {
 }
 
 fn confidences(path: &Path, bins: usize) -> Result<Evaluated, Failure> {
-    let text =
-        std::fs::read_to_string(path).map_err(|cause| ommatidia_store::Error::read(path, cause))?;
+    let text = ommatidia_store::results::text::read(path)?;
     let (mut confidences, mut right) = (Vec::new(), Vec::new());
     for (i, line) in text.lines().enumerate() {
         let line = line.trim();

@@ -23,6 +23,8 @@ pub(crate) struct DepthResult {
     truth: &'static str,
     /// False where the labels were fused from the very sweeps that they are measured with.
     independent: bool,
+    /// Frames that only one side has depth of.
+    skipped_frames: usize,
 }
 
 /// Metrics of the records.
@@ -85,12 +87,17 @@ pub(super) fn against_lidar(
         )));
     }
     let trajectory = labels.trajectory()?;
+    let fail = super::between(reader.path(), labels.directory());
     let mut sums = DepthAccumulator::new(protocol(&clip.rig));
+    let mut skipped_frames = 0;
     for frame in &clip.frames {
         let mut own = DepthAccumulator::new(protocol(&clip.rig));
+        let (mut seen, mut estimated) = (false, false);
         for (camera, image) in clip.rig.cameras.iter().zip(&frame.images) {
             let Some(image) = image else { continue };
+            seen |= frame.clouds.iter().any(Option::is_some);
             let Some(estimate) = labels.depth(frame.timestamp, &camera.name)? else { continue };
+            estimated = true;
             for (lidar, cloud) in clip.rig.lidars.iter().zip(&frame.clouds) {
                 let Some(cloud_ref) = cloud else { continue };
                 let cloud = reader.cloud(cloud_ref)?;
@@ -99,14 +106,16 @@ pub(super) fn against_lidar(
                     camera_from_lidar(camera, &lidar.ego_from_lidar, times, trajectory.as_ref());
                 let view = view(camera, &estimate, camera_from_lidar);
                 let truth = visible_projection(&cloud.xyz_m, &view, &VisibilityConfig::default());
-                sums.add(&truth.depth, &estimate).map_err(Failure::input)?;
-                own.add(&truth.depth, &estimate).map_err(Failure::input)?;
+                sums.add(&truth.depth, &estimate).map_err(&fail)?;
+                own.add(&truth.depth, &estimate).map_err(&fail)?;
             }
         }
+        skipped_frames += usize::from(seen && !estimated);
         run.records.push(record(frame_record(&clip.id, frame.timestamp), &own));
     }
-    let report = sums.report().map_err(Failure::input)?;
-    Ok(DepthResult { report, truth: "lidar", independent: !super::used_lidar(labels) })
+    let report = sums.report().map_err(fail)?;
+    let independent = !super::used_lidar(labels);
+    Ok(DepthResult { report, truth: "lidar", independent, skipped_frames })
 }
 
 fn view<'a>(
@@ -140,20 +149,29 @@ pub(super) fn against_labels(
     run: &mut Run,
 ) -> Result<DepthResult, Failure> {
     let rig = &labels.manifest().rig;
+    let fail = super::between_labels(truth, labels);
     let mut sums = DepthAccumulator::new(protocol(rig));
-    for &timestamp in labels.frames() {
+    let mut skipped_frames = 0;
+    for timestamp in super::all_frames(labels, truth) {
         let mut own = DepthAccumulator::new(protocol(rig));
+        let (mut paired, mut alone) = (false, false);
         for camera in &rig.cameras {
             let pair =
                 (labels.depth(timestamp, &camera.name)?, truth.depth(timestamp, &camera.name)?);
+            alone |= pair.0.is_some() != pair.1.is_some();
             let (Some(estimate), Some(truth)) = pair else { continue };
-            sums.add(&truth, &estimate).map_err(Failure::input)?;
-            own.add(&truth, &estimate).map_err(Failure::input)?;
+            paired = true;
+            sums.add(&truth, &estimate).map_err(&fail)?;
+            own.add(&truth, &estimate).map_err(&fail)?;
+        }
+        if !paired {
+            skipped_frames += usize::from(alone);
+            continue;
         }
         run.records.push(record(frame_record(&labels.manifest().clip.id, timestamp), &own));
     }
-    let report = sums.report().map_err(Failure::input)?;
-    Ok(DepthResult { report, truth: "labels", independent: true })
+    let report = sums.report().map_err(fail)?;
+    Ok(DepthResult { report, truth: "labels", independent: true, skipped_frames })
 }
 
 /// Wrong by more than 3 px and 5 % of disparity in the rig's own stereo pair; KITTI's where it has none.
@@ -184,5 +202,7 @@ pub(super) fn describe(result: &DepthResult) -> String {
         ("density, %", optional(Some(report.density), 100.0)),
         ("points", report.points.to_string()),
     ];
-    output::table(&["depth", "value"], rows.map(|(name, value)| vec![name.to_owned(), value]))
+    let rows = rows.map(|(name, value)| vec![name.to_owned(), value]);
+    let rows = rows.into_iter().chain(super::skipped_row(result.skipped_frames));
+    output::table(&["depth", "value"], rows)
 }

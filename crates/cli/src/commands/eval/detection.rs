@@ -1,5 +1,7 @@
 //! `omma eval detection`.
 
+mod kitti;
+
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -23,33 +25,45 @@ use crate::output;
 
 #[derive(Debug, Args)]
 pub(super) struct DetectionArguments {
-    /// Predicted boxes: a submission (nuScenes JSON) or a labels directory
+    /// Predicted boxes: a submission (nuScenes JSON), a folder of KITTI text, or a labels directory
     #[arg(long, visible_alias = "labels", value_name = "FILE|DIR")]
     predictions: PathBuf,
-    /// True boxes: a folder with nuScenes' tables, or a labels directory
+    /// True boxes: a folder with nuScenes' tables, KITTI's label_2, or a labels directory
     #[arg(long, value_name = "DIR")]
     truth: PathBuf,
     /// How predictions and truth are written; told by the predictions if not given
     #[arg(long)]
     format: Option<BoxFormat>,
-    /// Settings: a name (detection_cvpr_2019) or a TOML file
+    /// Settings: a name (detection_cvpr_2019 of nuScenes and labels; kitti_object of KITTI) or a TOML file
     #[arg(long, value_name = "NAME|FILE")]
     protocol: Option<String>,
 }
 
 /// How boxes are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(super) enum BoxFormat {
+enum BoxFormat {
     /// nuScenes: a JSON submission against its tables
     Nuscenes,
+    /// KITTI text: a file per image, scores last in the predictions
+    Kitti,
     /// Labels of ours against labels of ours
     Labels,
 }
 
 impl BoxFormat {
-    /// A file is a submission, a directory holds labels.
-    pub(super) fn of(given: Option<Self>, predictions: &Path) -> Self {
-        given.unwrap_or(if predictions.is_dir() { Self::Labels } else { Self::Nuscenes })
+    /// A file is a submission, a directory holds labels or KITTI's text.
+    fn of(given: Option<Self>, predictions: &Path) -> Self {
+        given.unwrap_or_else(|| {
+            if !predictions.is_dir() {
+                Self::Nuscenes
+            } else if !predictions.join("manifest.json").is_file()
+                && super::files::under(predictions, &[".txt"]).is_ok()
+            {
+                Self::Kitti
+            } else {
+                Self::Labels
+            }
+        })
     }
 }
 
@@ -66,6 +80,8 @@ struct DetectionResult {
     samples_in_order: Vec<[String; 2]>,
     /// Boxes of classes that the protocol does not have.
     other_classes: u64,
+    /// Frames that only one side has objects of.
+    skipped_frames: usize,
 }
 
 /// What a run's samples are compared by: at the distance that errors are taken at, all classes as one.
@@ -94,17 +110,26 @@ fn timed(
     truth: &[SampleTruth],
     predicted: &[SamplePredictions],
     protocol: &DetectionProtocol,
+    arguments: &DetectionArguments,
 ) -> Result<(DetectionReport, Seconds), Failure> {
     let read = start.elapsed().as_secs_f64();
-    let report = evaluate(truth, predicted, protocol).map_err(Failure::input)?;
+    let report = evaluate(truth, predicted, protocol)
+        .map_err(super::between(&arguments.truth, &arguments.predictions))?;
+    if report.truth.given == 0 {
+        let truth = arguments.truth.display();
+        return Err(Failure::input(format!(
+            "{truth}: no sample has a box of the protocol's classes; there is nothing to find"
+        )));
+    }
     Ok((report, Seconds { read, evaluate: start.elapsed().as_secs_f64() - read }))
 }
 
 pub(super) fn run(arguments: &DetectionArguments) -> Result<Evaluated, Failure> {
-    let protocol: DetectionProtocol = resolve(arguments.protocol.as_deref())?;
+    let given = arguments.protocol.as_deref();
     let result = match BoxFormat::of(arguments.format, &arguments.predictions) {
-        BoxFormat::Nuscenes => nuscenes(arguments, &protocol)?,
-        BoxFormat::Labels => labels(arguments, &protocol)?,
+        BoxFormat::Kitti => return kitti::run(&arguments.truth, &arguments.predictions, given),
+        BoxFormat::Nuscenes => nuscenes(arguments, &resolve(given)?)?,
+        BoxFormat::Labels => labels(arguments, &resolve(given)?)?,
     };
     let mut run = Run::new("detection", RULES);
     run.records =
@@ -132,6 +157,7 @@ fn nuscenes(
         .collect();
     let wanted: HashSet<&str> = predicted.iter().map(|sample| sample.sample.as_str()).collect();
     let tables = nuscenes_truth::read(&arguments.truth, &wanted)?;
+    require_all(&arguments.predictions, &wanted, &tables)?;
     let scenes = tables.scenes;
     let places: HashMap<String, [String; 2]> = tables
         .samples
@@ -139,13 +165,49 @@ fn nuscenes(
         .map(|s| (s.sample.clone(), [s.scene.clone(), format!("{:019}", s.timestamp_us)]))
         .collect();
     let (truth, other_classes) = nuscenes_samples(tables, protocol)?;
-    let (report, seconds) = timed(start, &truth, &predicted, protocol)?;
+    let (report, seconds) = timed(start, &truth, &predicted, protocol, arguments)?;
     // Evaluated without error, each predicted sample has a truth.
     let place =
         |sample: &SamplePredictions| places.get(&sample.sample).cloned().unwrap_or_default();
     let samples_in_order = predicted.iter().map(place).collect();
     let samples = truth.len();
-    Ok(DetectionResult { report, samples, scenes, seconds, samples_in_order, other_classes })
+    let skipped_frames = 0;
+    Ok(DetectionResult {
+        report,
+        samples,
+        scenes,
+        seconds,
+        samples_in_order,
+        other_classes,
+        skipped_frames,
+    })
+}
+
+/// Every sample of the split must be predicted, as the devkit asserts.
+///
+/// # Errors
+/// Names the first that is missing.
+pub(super) fn require_all(
+    predictions: &Path,
+    given: &HashSet<&str>,
+    truth: &Truth,
+) -> Result<(), Failure> {
+    let missing: Vec<&TruthSample> =
+        truth.samples.iter().filter(|s| !given.contains(s.sample.as_str())).collect();
+    let Some(first) = missing.first() else { return Ok(()) };
+    let scenes: HashSet<&str> = missing.iter().map(|sample| sample.scene.as_str()).collect();
+    Err(Failure::input(format!(
+        "{}: lacks {} of the {} samples of the {} split, in {} of {} scenes; the first is {} of scene {}. A sample without \
+         objects needs an empty list",
+        predictions.display(),
+        missing.len(),
+        truth.samples.len(),
+        truth.split.name(),
+        scenes.len(),
+        truth.scenes,
+        first.sample,
+        first.scene,
+    )))
 }
 
 fn predicted_box(given: &ResultBox) -> DetectionBox {
@@ -250,9 +312,10 @@ fn labels(
     let (truth, predicted) = (truth?, predicted?);
     super::same_drive(&arguments.truth, &truth, &predicted)?;
     let (mut all, mut found) = (Vec::new(), Vec::new());
-    let mut other_classes = 0;
-    for &timestamp in truth.frames() {
+    let (mut other_classes, mut skipped_frames) = (0, 0);
+    for timestamp in super::all_frames(&truth, &predicted) {
         let pair = (truth.objects(timestamp)?, predicted.objects(timestamp)?);
+        skipped_frames += usize::from(pair.0.is_some() != pair.1.is_some());
         let (Some(objects), Some(given)) = pair else { continue };
         let sample = timestamp.0.to_string();
         let boxes = boxes_of(&objects, protocol, &mut other_classes);
@@ -261,12 +324,20 @@ fn labels(
         found.push(SamplePredictions { sample, boxes });
     }
     no_frames(&truth, all.len())?;
-    let (report, seconds) = timed(start, &all, &found, protocol)?;
+    let (report, seconds) = timed(start, &all, &found, protocol, arguments)?;
     let drive = truth.manifest().clip.id.to_string();
     let place = |sample: &SamplePredictions| [drive.clone(), format!("{:0>19}", sample.sample)];
     let samples_in_order = found.iter().map(place).collect();
     let samples = all.len();
-    Ok(DetectionResult { report, samples, scenes: 1, seconds, samples_in_order, other_classes })
+    Ok(DetectionResult {
+        report,
+        samples,
+        scenes: 1,
+        seconds,
+        samples_in_order,
+        other_classes,
+        skipped_frames,
+    })
 }
 
 /// Nothing to compare is an error, not a score.
@@ -326,6 +397,7 @@ fn describe(result: &DetectionResult) -> String {
         "mean",
         [report.map, report.mate, report.mase, report.maoe, report.mave, report.maae],
     ));
+    rows.extend(super::skipped_row(result.skipped_frames));
     let counts = format!(
         "NDS {:.4} over {} samples of {} scenes; {} true and {} predicted boxes, of which {} and {} out of range\n",
         report.nds,

@@ -10,7 +10,7 @@ use ommatidia_store::results::class_maps::read_classes;
 use ommatidia_store::results::flow_maps;
 use serde::Serialize;
 
-use super::pairs::{FilePair, in_pair, pair, scene, stem};
+use super::pairs::{FilePair, in_pair, pair_by_name, scene, stem};
 use super::runs::Evaluated;
 use crate::failure::Failure;
 use crate::output;
@@ -42,7 +42,7 @@ const RULES: &[(&str, MetricRule)] = &[("epe_px", MetricRule::ERROR), ("fl", Met
 
 pub(super) fn run(arguments: &FlowArguments) -> Result<Evaluated, Failure> {
     let endings = [".png", ".flo"];
-    let pairs = pair(&arguments.truth, &arguments.predictions, &endings, stem)?;
+    let pairs = pair_by_name(&arguments.truth, &arguments.predictions, &endings)?;
     let mut errors = FlowErrors::default();
     let mut run = Run::new("flow", RULES);
     for found in &pairs {
@@ -74,6 +74,10 @@ pub(super) fn run(arguments: &FlowArguments) -> Result<Evaluated, Failure> {
                 .with("fl", Share { sum: wrong, weight }),
         );
     }
+    if errors.all.pixels == 0 {
+        let truth = arguments.truth.display();
+        return Err(Failure::input(format!("{truth}: no pixel has true flow; nothing to compare")));
+    }
     let found = FlowResult { report: errors.report(), frames: pairs.len() };
     let result = serde_json::to_value(&found).map_err(Failure::input)?;
     Ok(Evaluated { text: describe(&found), result, run })
@@ -89,8 +93,8 @@ fn mask(
     (width, height): (usize, usize),
 ) -> Result<Option<Vec<bool>>, Failure> {
     let Some(given) = given else { return Ok(None) };
-    let name = format!("{}.png", stem(&pair.truth));
-    let path = if given.is_dir() { given.join(name) } else { given.clone() };
+    let path =
+        if given.is_dir() { given.join(format!("{}.png", pair.name)) } else { given.clone() };
     let (w, h, numbers) = read_classes(&path)?;
     if (w, h) != (width, height) {
         return Err(Failure::input(format!(

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args, ValueEnum};
 use ommatidia_metrics::coco::{CocoCounts as FoundCounts, CocoProtocol};
 use ommatidia_metrics::instances::{
-    Mask, Overlap, PredictedInstance, TrueInstance, average_precision,
+    Mask, Overlap, PredictedInstance, Region, TrueInstance, average_precision,
 };
 use ommatidia_metrics::statistics::{MetricRule, Record, Run, Share};
 use ommatidia_store::results::coco::{self, CocoCounts, CocoMask, CocoTruth};
@@ -18,10 +18,10 @@ use crate::output;
 
 #[derive(Debug, Args)]
 pub(super) struct InstancesArguments {
-    /// COCO results: a JSON list with image_id, category_id, segmentation (run lengths) and score
+    /// COCO results: a JSON list with image_id, category_id, segmentation or bbox, and score
     #[arg(long, visible_alias = "labels", value_name = "FILE")]
     predictions: PathBuf,
-    /// COCO annotations (instances_*.json) with run lengths
+    /// COCO annotations (instances_*.json); run lengths, polygons or boxes
     #[arg(long, value_name = "FILE")]
     truth: PathBuf,
     /// What is compared
@@ -33,7 +33,7 @@ pub(super) struct InstancesArguments {
 enum OverlapKind {
     /// Pixels
     Masks,
-    /// The boxes around the masks
+    /// The boxes given, else those around the masks
     Boxes,
 }
 
@@ -56,7 +56,7 @@ pub(super) fn run(arguments: &InstancesArguments) -> Result<Evaluated, Failure> 
     let pairs = images.values().map(|image| (&image.truth[..], &image.predicted[..]));
     let classes = truth.categories.len();
     let (report, shares) = average_precision(pairs, classes, overlap, CocoProtocol::default())
-        .map_err(Failure::input)?;
+        .map_err(super::between(&arguments.truth, &arguments.predictions))?;
     let names = truth.categories.iter().map(|category| category.name.clone());
     let per_class: BTreeMap<String, Option<f64>> = names.zip(report.ap_per_class).collect();
     let result = json!({
@@ -114,18 +114,24 @@ fn images(
         let class = class_of(path, row, annotation.category_id)?;
         let unknown = || fail(path, row, &format!("there is no image {}", annotation.image_id));
         let image = images.get_mut(&annotation.image_id).ok_or_else(unknown)?;
-        let mask =
-            mask(&annotation.segmentation, image.size).map_err(|what| fail(path, row, &what))?;
+        let region = region(
+            annotation.segmentation.as_ref(),
+            annotation.bbox,
+            arguments.overlap,
+            image.size,
+        );
+        let region = region.map_err(|what| fail(path, row, &what))?;
         let crowd = annotation.iscrowd != 0;
-        image.truth.push(TrueInstance { class, mask, area: annotation.area, crowd });
+        image.truth.push(TrueInstance { class, region, area: annotation.area, crowd });
     }
     let path = &arguments.predictions;
     for (row, found) in coco::read_results(path)?.iter().enumerate() {
         let class = class_of(path, row, found.category_id)?;
         let unknown = || fail(path, row, &format!("image {} is not in the truth", found.image_id));
         let image = images.get_mut(&found.image_id).ok_or_else(unknown)?;
-        let mask = mask(&found.segmentation, image.size).map_err(|what| fail(path, row, &what))?;
-        image.predicted.push(PredictedInstance { class, mask, score: found.score });
+        let region = region(found.segmentation.as_ref(), found.bbox, arguments.overlap, image.size);
+        let region = region.map_err(|what| fail(path, row, &what))?;
+        image.predicted.push(PredictedInstance { class, region, score: found.score });
     }
     Ok(images)
 }
@@ -134,11 +140,29 @@ fn fail(path: &Path, row: usize, what: &str) -> Failure {
     Failure::input(format!("{}: row {row}: {what}", path.display()))
 }
 
+/// What is compared of an instance.
+fn region(
+    segmentation: Option<&CocoMask>,
+    bbox: Option<[f64; 4]>,
+    overlap: OverlapKind,
+    size: (u32, u32),
+) -> Result<Region, String> {
+    match (overlap, bbox, segmentation) {
+        (OverlapKind::Boxes, Some(bounds), _) => Ok(Region::Box(bounds)),
+        (_, _, Some(given)) => Ok(Region::Mask(mask(given, size)?)),
+        (OverlapKind::Masks, Some(_), None) => {
+            Err("has a bbox and no segmentation; compare boxes with --overlap boxes".into())
+        }
+        (_, None, None) => Err("has neither segmentation nor bbox".into()),
+    }
+}
+
 fn mask(given: &CocoMask, (width, height): (u32, u32)) -> Result<Mask, String> {
-    let CocoMask::Runs { size, counts } = given else {
-        return Err(
-            "polygons are not read; make run lengths of them (pycocotools.mask.frPyObjects)".into(),
-        );
+    let (size, counts) = match given {
+        CocoMask::Runs { size, counts } => (size, counts),
+        CocoMask::Polygons(polygons) => {
+            return Mask::from_polygons(width, height, polygons).map_err(|cause| cause.to_string());
+        }
     };
     if *size != [height, width] {
         let [h, w] = size;

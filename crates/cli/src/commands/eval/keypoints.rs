@@ -1,6 +1,6 @@
 //! `omma eval keypoints`: persons in images, in COCO's files, or people in space, in labels.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -32,6 +32,13 @@ pub(super) struct KeypointArguments {
 struct CocoTruth {
     images: Vec<CocoImage>,
     annotations: Vec<CocoAnnotation>,
+    #[serde(default)]
+    categories: Vec<CocoCategory>,
+}
+
+#[derive(Deserialize)]
+struct CocoCategory {
+    id: u64,
 }
 
 #[derive(Deserialize)]
@@ -74,6 +81,18 @@ pub(super) fn run(arguments: &KeypointArguments) -> Result<Evaluated, Failure> {
     }
     let truth: CocoTruth = json::read(&arguments.truth)?;
     let results: Vec<CocoResult> = json::read(&arguments.predictions)?;
+    let known: BTreeSet<u64> = truth
+        .categories
+        .iter()
+        .map(|category| category.id)
+        .chain(truth.annotations.iter().map(|annotation| annotation.category_id))
+        .collect();
+    if let Some(row) = results.iter().position(|result| !known.contains(&result.category_id)) {
+        let (file, category) = (arguments.predictions.display(), results[row].category_id);
+        return Err(Failure::input(format!(
+            "{file}: row {row}: category {category} is not in the truth"
+        )));
+    }
     let images: Vec<u64> = truth.images.iter().map(|image| image.id).collect();
     let names: HashMap<u64, String> =
         truth.images.into_iter().map(|image| (image.id, image.file_name)).collect();
@@ -110,14 +129,14 @@ fn in_space(truth: &Path, predictions: &Path) -> Result<Evaluated, Failure> {
     };
     let mut run = Run::new("keypoints", RULES_IN_SPACE);
     let mut all = Vec::new();
-    for &timestamp in labels.frames() {
-        let (Some(own), Some(true_objects)) =
-            (labels.objects(timestamp)?, truth.objects(timestamp)?)
-        else {
-            continue;
-        };
-        let found = compare_people(&people(&true_objects), &people(&own), SAME_PERSON_M)
-            .map_err(Failure::input)?;
+    let mut skipped = 0;
+    let fail = super::between_labels(&truth, &labels);
+    for timestamp in super::all_frames(&labels, &truth) {
+        let pair = (labels.objects(timestamp)?, truth.objects(timestamp)?);
+        skipped += usize::from(pair.0.is_some() != pair.1.is_some());
+        let (Some(own), Some(true_objects)) = pair else { continue };
+        let found =
+            compare_people(&people(&true_objects), &people(&own), SAME_PERSON_M).map_err(&fail)?;
         let sum = |of: fn(&JointErrors) -> f64| found.found.iter().map(of).sum::<f64>();
         let count = found.found.len() as f64;
         let share = |sum| Share { sum, weight: count };
@@ -131,24 +150,32 @@ fn in_space(truth: &Path, predictions: &Path) -> Result<Evaluated, Failure> {
         all.extend(found.found);
     }
     if run.records.is_empty() {
-        return Err(Failure::input("no frame has objects on both sides"));
+        let (labels, truth) = (labels.directory().display(), truth.directory().display());
+        let what = format!("{labels} against {truth}: no frame has objects on both sides");
+        return Err(Failure::input(what));
     }
-    let mut result = serde_json::json!({ "people_found": all.len(), "frames": run.records.len() });
+    let mut result = serde_json::json!({
+        "people_found": all.len(), "frames": run.records.len(), "skipped_frames": skipped,
+    });
     for (name, _) in RULES_IN_SPACE {
         result[*name] = run.value(name).into();
     }
     let row = |(name, _): &(&str, MetricRule)| {
         vec![(*name).to_owned(), run.value(name).map_or("-".to_owned(), |v| format!("{v:.4}"))]
     };
-    let text = output::table(&["keypoints", "value"], RULES_IN_SPACE.iter().map(row));
+    let rows = RULES_IN_SPACE.iter().map(row).chain(super::skipped_row(skipped));
+    let text = output::table(&["keypoints", "value"], rows);
     Ok(Evaluated { result, text, run })
 }
 
-/// Joints of the objects that have any; those of no confidence are not known.
+/// Joints of the objects that have any; those of no confidence are not known, and who has no known joint is hidden:
+/// there is nothing to compare, on either side.
 fn people(objects: &[Object]) -> Vec<JointsInSpace> {
     let joint = |k: &Keypoint| (k.confidence > 0.0).then(|| k.p_in_ego_m.map(f64::from));
     let with = objects.iter().filter(|object| !object.keypoints.is_empty());
-    with.map(|object| object.keypoints.iter().map(joint).collect()).collect()
+    with.map(|object| object.keypoints.iter().map(joint).collect::<JointsInSpace>())
+        .filter(|joints| joints.iter().any(Option::is_some))
+        .collect()
 }
 
 fn triples(flat: &[f64]) -> Vec<[f64; 3]> {

@@ -3,6 +3,7 @@
 mod calibration;
 mod depth;
 mod detection;
+mod disparity;
 mod files;
 mod flow;
 mod instances;
@@ -20,10 +21,12 @@ mod tracking;
 mod trajectory;
 mod voxel_files;
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
+use ommatidia_geometry::Timestamp;
 use ommatidia_store::ClipReader;
 use ommatidia_store::labels::Labels;
 use serde_json::Value;
@@ -60,12 +63,14 @@ enum Kind {
     Reconstruction(reconstruction::ReconstructionArguments),
     /// Rigs against a true rig, or confidences against outcomes
     Calibration(calibration::CalibrationArguments),
-    /// Boxes: nuScenes' mAP, errors and NDS
+    /// Boxes: nuScenes' mAP, errors and NDS; KITTI's AP in the image, on the ground and in space
     Detection(detection::DetectionArguments),
     /// Tracks: HOTA, CLEAR MOT, identities, nuScenes' AMOTA
     Tracking(tracking::TrackingArguments),
     /// Optical flow: end-point error, KITTI's outliers
     Flow(flow::FlowArguments),
+    /// Stereo disparity: KITTI's outliers (D1), end-point error
+    Disparity(disparity::DisparityArguments),
     /// Class maps: mIoU, frequency-weighted IoU, pixel accuracy
     Semantics(semantics::SemanticsArguments),
     /// Instances: COCO's average precision of masks or boxes
@@ -92,6 +97,7 @@ pub(crate) fn run(arguments: &EvalArguments, common: &Common) -> Result<ExitCode
         Kind::Detection(arguments) => detection::run(arguments)?,
         Kind::Tracking(arguments) => tracking::run(arguments)?,
         Kind::Flow(arguments) => flow::run(arguments)?,
+        Kind::Disparity(arguments) => disparity::run(arguments)?,
         Kind::Semantics(arguments) => semantics::run(arguments)?,
         Kind::Instances(arguments) => instances::run(arguments)?,
         Kind::Keypoints(arguments) => keypoints::run(arguments)?,
@@ -148,6 +154,27 @@ fn same_drive(path: &Path, truth: &Labels, labels: &Labels) -> Result<(), Failur
         "{}: is of the drive {found}, the labels are of {wanted}; compare labels with truth of their own drive",
         path.display()
     )))
+}
+
+/// All times that either side has a frame at, in order.
+fn all_frames(a: &Labels, b: &Labels) -> BTreeSet<Timestamp> {
+    a.frames().iter().chain(b.frames()).copied().collect()
+}
+
+/// What is left out of the figures, as a row of their table; nothing where nothing is.
+fn skipped_row(frames: usize) -> Option<Vec<String>> {
+    (frames > 0).then(|| vec!["skipped frames (on one side only)".to_owned(), frames.to_string()])
+}
+
+/// Bad input found while two sides were compared, with the paths of both.
+fn between(truth: &Path, predictions: &Path) -> impl Fn(ommatidia_metrics::Error) -> Failure {
+    let (truth, predictions) = (truth.display().to_string(), predictions.display().to_string());
+    move |cause| Failure::input(format!("{predictions} against {truth}: {cause}"))
+}
+
+/// As [`between`], of labels.
+fn between_labels(truth: &Labels, labels: &Labels) -> impl Fn(ommatidia_metrics::Error) -> Failure {
+    between(truth.directory(), labels.directory())
 }
 
 /// Whether lidar sweeps went into the labels.

@@ -83,8 +83,12 @@ pub(super) fn against_lidar(
     let trajectory = labels.trajectory()?;
     let counts = in_view(&clip.rig, Point3::origin(), RANGE_M);
     let (mut agreement, mut observed, mut frames) = (LidarAgreement::default(), 0, 0);
+    let mut skipped = 0;
     for frame in &clip.frames {
-        let Some(occupancy) = labels.occupancy(frame.timestamp)? else { continue };
+        let Some(occupancy) = labels.occupancy(frame.timestamp)? else {
+            skipped += 1;
+            continue;
+        };
         let returns = returns_in_ego(reader, frame, &clip.rig, trajectory.as_ref())?;
         let own = lidar_agreement(&occupancy, &returns, &counts);
         agreement.add(&own);
@@ -98,7 +102,9 @@ pub(super) fn against_lidar(
         frames += 1;
     }
     if frames == 0 {
-        return Err(Failure::input("the labels hold no voxels for the frames of this clip"));
+        let (labels, clip) = (labels.directory().display(), reader.path().display());
+        let what = format!("{labels}: holds no voxels for the frames of {clip}");
+        return Err(Failure::input(what));
     }
     Ok(json!({
         "iou": null,
@@ -112,6 +118,7 @@ pub(super) fn against_lidar(
         "returns": agreement.returns,
         "free_voxels": agreement.free_voxels,
         "frames": frames,
+        "skipped_frames": skipped,
         "range_m": RANGE_M,
         "truth": "lidar",
         "independent": !super::used_lidar(labels),
@@ -160,13 +167,12 @@ fn compare_labels(
     let (origin, directions) = (Point3::from(protocol.ray_origin_m), lidar_rays());
     let taxonomy = Taxonomy::driving();
     let is_averaged = |class: ClassId| protocol.counts(&taxonomy, class);
-    let (mut frames, mut resampled) = (0, false);
-    for &timestamp in labels.frames() {
-        let (Some(mut estimate), Some(mut truth)) =
-            (labels.occupancy(timestamp)?, truth.occupancy(timestamp)?)
-        else {
-            continue;
-        };
+    let (mut frames, mut skipped, mut resampled) = (0, 0, false);
+    let fail = super::between_labels(truth, labels);
+    for timestamp in super::all_frames(labels, truth) {
+        let pair = (labels.occupancy(timestamp)?, truth.occupancy(timestamp)?);
+        skipped += usize::from(pair.0.is_some() != pair.1.is_some());
+        let (Some(mut estimate), Some(mut truth)) = pair else { continue };
         let grid = protocol.grid.unwrap_or(truth.grid);
         for side in [&mut estimate, &mut truth] {
             if side.grid != grid {
@@ -174,10 +180,8 @@ fn compare_labels(
                 resampled = true;
             }
         }
-        let own =
-            occupancy::compare(&truth, &estimate, protocol.visibility).map_err(Failure::input)?;
-        let own_rays =
-            compare_rays(&truth, &estimate, &origin, &directions).map_err(Failure::input)?;
+        let own = occupancy::compare(&truth, &estimate, protocol.visibility).map_err(&fail)?;
+        let own_rays = compare_rays(&truth, &estimate, &origin, &directions).map_err(&fail)?;
         counts.add(&own);
         rays.add(&own_rays);
         let union = own.occupied.truth + own.occupied.predicted - own.occupied.both;
@@ -193,23 +197,38 @@ fn compare_labels(
         frames += 1;
     }
     if frames == 0 {
-        return Err(Failure::input("no frame has voxels on both sides"));
+        let (labels, truth) = (labels.directory().display(), truth.directory().display());
+        let what = format!("{labels} against {truth}: no frame has voxels on both sides");
+        return Err(Failure::input(what));
+    }
+    // Labels of geometry alone know no class: a score by class would be 0 of something that they do not claim.
+    let classless = counts.classless();
+    if classless {
+        for record in &mut run.records {
+            record.shares.remove("miou");
+            record.shares.remove("ray_iou");
+        }
     }
     let name = |id: ClassId| {
         taxonomy.class(id).map_or_else(|| id.0.to_string(), |class| class.name.clone())
     };
-    let per_class: BTreeMap<String, f64> =
+    let mut per_class: BTreeMap<String, f64> =
         counts.per_class().into_iter().map(|(id, iou)| (name(id), iou)).collect();
-    let ray_iou = rays.ray_iou(is_averaged);
+    if classless {
+        per_class.clear();
+    }
+    let ray_iou = rays.ray_iou(is_averaged).filter(|_| !classless);
     Ok(json!({
         "iou": counts.iou(),
-        "miou": counts.miou_of(is_averaged),
+        "miou": counts.miou_of(is_averaged).filter(|_| !classless),
+        "classes": !classless,
         "per_class": per_class,
         "ray_iou": ray_iou.map(|[one, two, four]| json!({ "1m": one, "2m": two, "4m": four })),
         "lidar_hit_rate": null,
         "free_violation_rate": null,
         "observed_voxels": counts.observed_voxels,
         "frames": frames,
+        "skipped_frames": skipped,
         "resampled": resampled,
         "truth": "labels",
     }))
@@ -243,6 +262,11 @@ fn describe(result: &Value) -> String {
                 Some(vec![format!("{title} {at}"), format!("{value:.4}")])
             })
         });
-    let rows = keys.into_iter().filter_map(row).chain(of_rays);
-    output::table(&["occupancy", "value"], rows)
+    let skipped = super::skipped_row(result["skipped_frames"].as_u64().unwrap_or(0) as usize);
+    let rows = keys.into_iter().filter_map(row).chain(of_rays).chain(skipped);
+    let mut text = output::table(&["occupancy", "value"], rows);
+    if result["classes"] == false {
+        text += "one side has no classes: geometry alone is compared\n";
+    }
+    text
 }

@@ -1,6 +1,6 @@
 //! Files of truth and prediction that belong together by name.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use super::files::under;
@@ -9,6 +9,8 @@ use crate::failure::Failure;
 /// A frame's two files.
 #[derive(Debug, Clone)]
 pub(super) struct FilePair {
+    /// What both are called: the key that they pair by.
+    pub(super) name: String,
     pub(super) truth: PathBuf,
     pub(super) predicted: PathBuf,
 }
@@ -22,7 +24,11 @@ pub(super) fn pair(
     key: impl Fn(&Path) -> String,
 ) -> Result<Vec<FilePair>, Failure> {
     if truth.is_file() && predicted.is_file() {
-        let pair = FilePair { truth: truth.to_owned(), predicted: predicted.to_owned() };
+        let pair = FilePair {
+            name: stem(truth),
+            truth: truth.to_owned(),
+            predicted: predicted.to_owned(),
+        };
         return Ok(vec![pair]);
     }
     let keyed = |folder: &Path| -> Result<BTreeMap<String, PathBuf>, Failure> {
@@ -46,7 +52,7 @@ pub(super) fn pair(
             let (folder, truth) = (predicted.display(), truth.display());
             Failure::input(format!("{folder}: has no frame {key}, which {truth} is the truth of"))
         })?;
-        pairs.push(FilePair { truth, predicted });
+        pairs.push(FilePair { name: key, truth, predicted });
     }
     match predictions.into_iter().next() {
         Some((key, file)) => Err(Failure::input(format!(
@@ -56,6 +62,22 @@ pub(super) fn pair(
         ))),
         None => Ok(pairs),
     }
+}
+
+/// Pairs two files, or all files of two folders by their names without ending; by their paths within the folders
+/// where a name occurs in several (Sintel's `alley_1/frame_0001`).
+pub(super) fn pair_by_name(
+    truth: &Path,
+    predicted: &Path,
+    endings: &[&str],
+) -> Result<Vec<FilePair>, Failure> {
+    let mut unique = true;
+    for folder in [truth, predicted].into_iter().filter(|path| path.is_dir()) {
+        let mut names = HashSet::new();
+        unique &= under(folder, endings)?.iter().all(|file| names.insert(stem(file)));
+    }
+    let in_folder = |file: &Path| file.with_extension("").to_string_lossy().into_owned();
+    pair(truth, predicted, endings, |file| if unique { stem(file) } else { in_folder(file) })
 }
 
 /// A file's name without its folder and ending.
@@ -105,5 +127,23 @@ mod tests {
         check("has no frame 3");
         write(truth.join("b/1.png"));
         check("both of frame 1");
+    }
+
+    #[test]
+    fn names_that_scenes_share_pair_by_path() {
+        let folder = tempfile::tempdir().unwrap();
+        let (truth, predicted) = (folder.path().join("t"), folder.path().join("p"));
+        for scene in ["alley", "cave"] {
+            for side in [&truth, &predicted] {
+                std::fs::create_dir_all(side.join(scene)).unwrap();
+                std::fs::write(side.join(scene).join("frame_0001.flo"), "").unwrap();
+            }
+        }
+        let pairs = pair_by_name(&truth, &predicted, &[".flo"]).unwrap();
+        let names: Vec<&str> = pairs.iter().map(|pair| &pair.name[..]).collect();
+        assert_eq!(names, ["alley/frame_0001", "cave/frame_0001"]);
+        assert_eq!(pairs[1].predicted, predicted.join("cave/frame_0001.flo"));
+        std::fs::remove_file(predicted.join("cave/frame_0001.flo")).unwrap();
+        assert!(pair_by_name(&truth, &predicted, &[".flo"]).is_err());
     }
 }

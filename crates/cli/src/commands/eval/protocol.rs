@@ -14,7 +14,6 @@ pub(super) fn resolve<P: Protocol>(given: Option<&str>) -> Result<P, Failure> {
     if known || !path.is_file() {
         return P::named(name).map_err(Failure::input);
     }
-    let text = std::fs::read_to_string(path)
-        .map_err(|cause| Failure::input(format!("cannot read {name}: {cause}")))?;
+    let text = ommatidia_store::results::text::read_settings(path)?;
     P::parse(name, &text).map_err(Failure::input)
 }

@@ -33,10 +33,16 @@ pub(super) struct ReconstructionArguments {
     #[arg(long, value_name = "FILE|DIR")]
     truth: PathBuf,
     /// Distances of the F-scores of clouds, metres
-    #[arg(long, value_name = "METRES", value_delimiter = ',', default_values_t = [0.05, 0.1, 0.2])]
+    #[arg(
+        long,
+        value_name = "METRES",
+        value_delimiter = ',',
+        default_values_t = [0.05, 0.1, 0.2],
+        allow_negative_numbers = true
+    )]
     thresholds: Vec<f64>,
     /// Longer distances between clouds count as this
-    #[arg(long, value_name = "METRES")]
+    #[arg(long, value_name = "METRES", allow_negative_numbers = true)]
     max_distance: Option<f64>,
     /// Weights for LPIPS: safetensors with torchvision's AlexNet (`features.N.weight`, `.bias`) and the channel
     /// weights of the package lpips (`linN.model.1.weight`)
@@ -68,7 +74,8 @@ fn clouds(arguments: &ReconstructionArguments) -> Result<Evaluated, Failure> {
         thresholds_m: arguments.thresholds.clone(),
         max_distance_m: arguments.max_distance,
     };
-    let report = compare_clouds(&truth, &estimate, &protocol).map_err(Failure::input)?;
+    let fail = super::between(&arguments.truth, &arguments.predictions);
+    let report = compare_clouds(&truth, &estimate, &protocol).map_err(fail)?;
     let (share_a, share_c) = (report.points as f64, report.truth_points as f64);
     let rules = [
         ("accuracy_m", MetricRule::ERROR),

@@ -3,7 +3,6 @@
 //! A kind of evaluation hands its result over as [`Evaluated`]; everything after that is here.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -14,6 +13,7 @@ use ommatidia_metrics::statistics::{
     compare, slices,
 };
 use ommatidia_store::atomic;
+use ommatidia_store::results::text;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -111,11 +111,17 @@ pub(super) fn finish(
 }
 
 fn against(run: &Run, path: &Path, seed: u64) -> Result<Comparison, Failure> {
-    let text = read(path)?;
+    let text = text::read_run(path)?;
     let at = |what: String| Failure::input(format!("{}: {what}", path.display()));
     let earlier: RunFile = serde_json::from_str(&text).map_err(|cause| {
         at(format!("is no run ({cause}); make one with `omma eval {} … --save`", run.kind))
     })?;
+    if run.records.is_empty() {
+        return Err(at(format!(
+            "cannot be compared with: figures of `omma eval {}` on such files do not split into scenes",
+            run.kind
+        )));
+    }
     if earlier.format != FORMAT {
         return Err(at(format!("is of format {:?}, not {FORMAT:?}; make it anew", earlier.format)));
     }
@@ -127,13 +133,9 @@ fn against(run: &Run, path: &Path, seed: u64) -> Result<Comparison, Failure> {
     compare(&earlier.run, run, &config).map_err(|cause| at(cause.to_string()))
 }
 
-fn read(path: &Path) -> Result<String, Failure> {
-    Ok(fs::read_to_string(path).map_err(|cause| ommatidia_store::Error::read(path, cause))?)
-}
-
 /// Gives the records the columns of their scene, or of their scene and frame.
 fn join_columns(run: &mut Run, path: &Path) -> Result<(), Failure> {
-    let text = read(path)?;
+    let text = text::read(path)?;
     let at = |line: usize, what: String| {
         Failure::input(format!("{} line {line}: {what}", path.display()))
     };
@@ -261,6 +263,8 @@ fn describe_comparison(comparison: &Comparison) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    use std::fs;
 
     fn join(csv: &str) -> Result<Run, String> {
         let folder = tempfile::tempdir().unwrap();

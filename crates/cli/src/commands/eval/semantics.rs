@@ -10,7 +10,7 @@ use ommatidia_store::results::class_maps::read_classes;
 use rayon::prelude::*;
 use serde::Serialize;
 
-use super::pairs::{FilePair, in_pair, pair, scene, stem};
+use super::pairs::{FilePair, in_pair, pair_by_name, scene, stem};
 use super::protocol::resolve;
 use super::runs::Evaluated;
 use crate::failure::Failure;
@@ -42,7 +42,7 @@ const RULES: &[(&str, MetricRule)] =
 
 pub(super) fn run(arguments: &SemanticsArguments) -> Result<Evaluated, Failure> {
     let protocol: SemanticsProtocol = resolve(arguments.protocol.as_deref())?;
-    let pairs = pair(&arguments.truth, &arguments.predictions, &[".png"], stem)?;
+    let pairs = pair_by_name(&arguments.truth, &arguments.predictions, &[".png"])?;
     let one = |pair: &FilePair| -> Result<Confusion, Failure> {
         let (truth, predicted) = (read_classes(&pair.truth)?, read_classes(&pair.predicted)?);
         if (truth.0, truth.1) != (predicted.0, predicted.1) {
@@ -69,6 +69,12 @@ pub(super) fn run(arguments: &SemanticsArguments) -> Result<Evaluated, Failure> 
                 .with("pixel_accuracy", right)
                 .with("miou", Share::of(report.miou)),
         );
+    }
+    if all.total() == 0 {
+        let (truth, protocol) = (arguments.truth.display(), &protocol.ignored);
+        return Err(Failure::input(format!(
+            "{truth}: every pixel is ignored ({protocol:?}); there is nothing to compare with"
+        )));
     }
     let found = SemanticsResult { report: protocol.report(&all), frames: pairs.len() };
     let result = serde_json::to_value(&found).map_err(Failure::input)?;

@@ -55,15 +55,20 @@ pub(super) fn against_labels(
     run: &mut Run,
 ) -> Result<Value, Failure> {
     let mut errors = SurfaceErrors::default();
-    let mut frames = 0;
-    for &timestamp in labels.frames() {
-        let (Some(estimate), Some(truth)) = (labels.surface(timestamp)?, truth.surface(timestamp)?)
-        else {
-            continue;
+    let fail = super::between_labels(truth, labels);
+    let (mut frames, mut skipped) = (0, 0usize);
+    for timestamp in super::all_frames(labels, truth) {
+        let (estimate, truth) = match (labels.surface(timestamp)?, truth.surface(timestamp)?) {
+            (Some(estimate), Some(truth)) => (estimate, truth),
+            (None, None) => continue,
+            _ => {
+                skipped += 1;
+                continue;
+            }
         };
-        errors.add(&truth, &estimate).map_err(Failure::input)?;
+        errors.add(&truth, &estimate).map_err(&fail)?;
         let mut own = SurfaceErrors::default();
-        own.add(&truth, &estimate).map_err(Failure::input)?;
+        own.add(&truth, &estimate).map_err(&fail)?;
         run.records.push(record(frame_record(&labels.manifest().clip.id, timestamp), &own));
         frames += 1;
     }
@@ -72,6 +77,7 @@ pub(super) fn against_labels(
     }
     let mut result = serde_json::to_value(errors.report()).map_err(Failure::input)?;
     result["frames"] = frames.into();
+    result["skipped_frames"] = skipped.into();
     Ok(result)
 }
 
@@ -79,5 +85,6 @@ fn describe(result: &Value) -> String {
     let rows = ["mae_m", "rmse_m", "p95_m", "coverage", "drivable_iou"];
     let row =
         |key: &str| result[key].as_f64().map(|value| vec![key.to_owned(), format!("{value:.4}")]);
-    output::table(&["surface", "value"], rows.into_iter().filter_map(row))
+    let skipped = super::skipped_row(result["skipped_frames"].as_u64().unwrap_or(0) as usize);
+    output::table(&["surface", "value"], rows.into_iter().filter_map(row).chain(skipped))
 }

@@ -19,7 +19,7 @@ use ommatidia_store::results::nuscenes_submission::{self, Names, Task};
 use ommatidia_store::results::nuscenes_truth::{self, Truth};
 use serde::Serialize;
 
-use super::detection::{class_of_category, no_frames, racks};
+use super::detection::{class_of_category, no_frames, racks, require_all};
 use super::pairs::{FilePair, stem};
 use super::protocol::resolve;
 use super::runs::Evaluated;
@@ -68,6 +68,8 @@ struct TrackingResult {
     sequences: usize,
     /// Boxes of classes that the protocol does not have.
     other_classes: u64,
+    /// Frames that only one side has objects of.
+    skipped_frames: usize,
     /// Sequences with their figures, and all as one. nuScenes and labels: similar by centre, classes apart.
     #[serde(flatten)]
     tracks: TrackingReport,
@@ -81,12 +83,14 @@ pub(super) fn run(arguments: &TrackingArguments) -> Result<Evaluated, Failure> {
         TrackFormat::Nuscenes => {
             let protocol: AmotaProtocol = resolve(arguments.protocol.as_deref())?;
             let (pair, other) = nuscenes(arguments, &protocol)?;
-            both(&pair, &protocol, other)?
+            both(&pair, &protocol, arguments, other)?
         }
         TrackFormat::Labels => {
             let protocol: AmotaProtocol = resolve(arguments.protocol.as_deref())?;
-            let (pair, other) = labels(arguments, &protocol)?;
-            both(&pair, &protocol, other)?
+            let (pair, other, skipped) = labels(arguments, &protocol)?;
+            let (mut result, keys) = both(&pair, &protocol, arguments, other)?;
+            result.skipped_frames = skipped;
+            (result, keys)
         }
     };
     let mut run = Run::new("tracking", RULES);
@@ -149,9 +153,16 @@ fn result(
         amotp: nuscenes.as_ref().map(|found| found.all.amotp),
         sequences: tracks.per_sequence.len(),
         other_classes,
+        skipped_frames: 0,
         tracks,
         nuscenes,
     }
+}
+
+/// Without truth every figure is perfect or nothing.
+fn nothing_to_track(truth: &Path) -> Failure {
+    let truth = truth.display();
+    Failure::input(format!("{truth}: holds no track of the protocol's classes to compare with"))
 }
 
 /// MOT text: one file against one file, or folders of sequences.
@@ -164,15 +175,20 @@ fn mot_text(arguments: &TrackingArguments) -> Result<(TrackingResult, Vec<Key>),
         let (truth, predicted) = (mot::read(&files.truth)?, mot::read(&files.predicted)?);
         sequences.push(Sequence { name, frames: mot_frames(&truth, &predicted, &protocol) });
     }
-    let tracks = evaluate(&sequences, &protocol).map_err(Failure::input)?;
+    if sequences.iter().all(|s| s.frames.iter().all(|frame| frame.truth.is_empty())) {
+        return Err(nothing_to_track(&arguments.truth));
+    }
+    let fail = super::between(&arguments.truth, &arguments.predictions);
+    let tracks = evaluate(&sequences, &protocol).map_err(fail)?;
     Ok((result(tracks, None, 0), keys))
 }
 
 /// The files of each sequence of the truth, which all must be predicted, by its name.
 fn mot_pairs(truth: &Path, predictions: &Path) -> Result<BTreeMap<String, FilePair>, Failure> {
     if !predictions.is_dir() {
-        let pair = FilePair { truth: truth.to_owned(), predicted: predictions.to_owned() };
-        return Ok([(mot_name(truth), pair)].into());
+        let (name, truth) = (mot_name(truth), truth.to_owned());
+        let pair = FilePair { name: name.clone(), truth, predicted: predictions.to_owned() };
+        return Ok([(name, pair)].into());
     }
     let mut extra: BTreeSet<String> =
         ommatidia_store::results::kitti::names(predictions)?.into_iter().collect();
@@ -187,7 +203,7 @@ fn mot_pairs(truth: &Path, predictions: &Path) -> Result<BTreeMap<String, FilePa
                 truth.display()
             )));
         }
-        pairs.insert(name, FilePair { truth, predicted });
+        pairs.insert(name.clone(), FilePair { name, truth, predicted });
     }
     if let Some(name) = extra.first() {
         let (file, truth) = (predictions.join(format!("{name}.txt")), truth.display());
@@ -269,8 +285,9 @@ fn nuscenes(
         })
         .collect();
     let wanted: HashSet<&str> = predicted.iter().map(|sample| sample.sample.as_str()).collect();
-    let (truth, other) =
-        tracked_samples(nuscenes_truth::read(&arguments.truth, &wanted)?, protocol);
+    let tables = nuscenes_truth::read(&arguments.truth, &wanted)?;
+    require_all(&arguments.predictions, &wanted, &tables)?;
+    let (truth, other) = tracked_samples(tables, protocol);
     Ok(((truth, predicted), other))
 }
 
@@ -307,15 +324,19 @@ fn tracked_samples(tables: Truth, protocol: &AmotaProtocol) -> (Vec<TrackedSampl
 }
 
 /// Our labels as one scene, in the world of the truth's trajectory where there is one.
-fn labels(arguments: &TrackingArguments, protocol: &AmotaProtocol) -> Result<(Pair, u64), Failure> {
+fn labels(
+    arguments: &TrackingArguments,
+    protocol: &AmotaProtocol,
+) -> Result<(Pair, u64, usize), Failure> {
     let truth = super::open_labels(&arguments.truth)?;
     let predicted = super::open_labels(&arguments.predictions)?;
     super::same_drive(&arguments.truth, &truth, &predicted)?;
     let trajectory = truth.trajectory()?;
     let (mut all, mut found) = (Vec::new(), Vec::new());
-    let mut other = 0;
-    for &timestamp in truth.frames() {
+    let (mut other, mut skipped) = (0, 0);
+    for timestamp in super::all_frames(&truth, &predicted) {
         let pair = (truth.objects(timestamp)?, predicted.objects(timestamp)?);
+        skipped += usize::from(pair.0.is_some() != pair.1.is_some());
         let (Some(objects), Some(given)) = pair else { continue };
         let pose = trajectory.as_ref().and_then(|trajectory| trajectory.at(timestamp));
         let in_world = |object: &Object| -> [f64; 3] {
@@ -335,7 +356,7 @@ fn labels(arguments: &TrackingArguments, protocol: &AmotaProtocol) -> Result<(Pa
         found.push(PredictedTracks { sample, boxes });
     }
     no_frames(&truth, all.len())?;
-    Ok(((all, found), other))
+    Ok(((all, found), other, skipped))
 }
 
 /// Objects of the protocol's classes that are tracked.
@@ -369,12 +390,17 @@ fn tracked(
 fn both(
     (truth, predicted): &Pair,
     protocol: &AmotaProtocol,
+    arguments: &TrackingArguments,
     other: u64,
 ) -> Result<(TrackingResult, Vec<Key>), Failure> {
-    let report = amota::evaluate(truth, predicted, protocol).map_err(Failure::input)?;
+    if truth.iter().all(|sample| sample.boxes.is_empty()) {
+        return Err(nothing_to_track(&arguments.truth));
+    }
+    let fail = super::between(&arguments.truth, &arguments.predictions);
+    let report = amota::evaluate(truth, predicted, protocol).map_err(&fail)?;
     let settings: TrackingProtocol = resolve(None)?;
     let (sequences, keys) = by_class(truth, predicted, protocol, settings.zero_distance_m);
-    let tracks = evaluate(&sequences, &settings).map_err(Failure::input)?;
+    let tracks = evaluate(&sequences, &settings).map_err(fail)?;
     Ok((result(tracks, Some(report), other), keys))
 }
 
@@ -449,6 +475,7 @@ fn describe(result: &TrackingResult) -> String {
     rows.extend(result.amota.map(|value| ("AMOTA", value)));
     rows.extend(result.amotp.map(|value| ("AMOTP, m", value)));
     let rows = rows.iter().map(|(name, value)| vec![(*name).to_owned(), format!("{value:.4}")]);
+    let rows = rows.chain(super::skipped_row(result.skipped_frames));
     output::table(&["tracking", "value"], rows)
 }
 

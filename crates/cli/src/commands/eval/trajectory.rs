@@ -35,10 +35,15 @@ pub(super) struct TrajectoryArguments {
     #[arg(long, default_value = "none")]
     align: Align,
     /// Poses farther apart in time do not pair
-    #[arg(long, default_value_t = DEFAULT_TOLERANCE_S, value_name = "SECONDS")]
+    #[arg(
+        long,
+        default_value_t = DEFAULT_TOLERANCE_S,
+        value_name = "SECONDS",
+        allow_negative_numbers = true
+    )]
     tolerance: f64,
     /// Distance of the pairs of relative errors
-    #[arg(long, default_value_t = 1.0, value_name = "NUMBER")]
+    #[arg(long, default_value_t = 1.0, value_name = "NUMBER", allow_negative_numbers = true)]
     delta: f64,
     /// What `--delta` counts
     #[arg(long, default_value = "frames", value_name = "UNIT")]
@@ -76,6 +81,12 @@ const RULES: &[(&str, MetricRule)] = &[
 ];
 
 pub(super) fn run(arguments: &TrajectoryArguments) -> Result<Evaluated, Failure> {
+    let tolerance = arguments.tolerance;
+    // A day is far beyond any clock's error, and within what a duration holds.
+    if !(0.0..=86_400.0).contains(&tolerance) {
+        let what = format!("--tolerance is {tolerance}; it must be 0 to 86400 seconds");
+        return Err(Failure::input(what));
+    }
     let mut truth = Poses::read(&arguments.truth, arguments.format)?;
     let mut estimate = Poses::read(&arguments.labels, arguments.format)?;
     same_body(&mut truth, &mut estimate)?;
@@ -96,8 +107,8 @@ pub(super) fn run(arguments: &TrajectoryArguments) -> Result<Evaluated, Failure>
         if arguments.all_pairs { RelativePairs::All } else { RelativePairs::Consecutive };
     let protocol =
         TrajectoryProtocol { association, alignment, rpe_delta: delta(arguments)?, rpe_pairs };
-    let (report, errors) =
-        evaluate_poses(&truth.samples, &estimate.samples, &protocol).map_err(Failure::input)?;
+    let (report, errors) = evaluate_poses(&truth.samples, &estimate.samples, &protocol)
+        .map_err(super::between(&arguments.truth, &arguments.labels))?;
     let drive = truth.drive.or(estimate.drive).unwrap_or_else(|| {
         let name = arguments.truth.file_name().unwrap_or(arguments.truth.as_os_str());
         name.to_string_lossy().into_owned()

@@ -40,10 +40,10 @@ pub(crate) struct GenerateArguments {
     #[arg(long, value_name = "WxH", value_parser = parse_size)]
     size: Option<[u32; 2]>,
     /// Frames a second
-    #[arg(long, default_value_t = 10.0, value_name = "HZ")]
+    #[arg(long, default_value_t = 10.0, value_name = "HZ", allow_negative_numbers = true)]
     rate: f64,
     /// Length of each clip [default: the scenario's]
-    #[arg(long, value_name = "S")]
+    #[arg(long, value_name = "S", allow_negative_numbers = true)]
     seconds: Option<f64>,
     /// Which voxels of the truth count as observed: those that a camera or lidar sees in the frame, or all
     #[arg(long, default_value = "frame", value_name = "frame|complete", value_parser = parse_observed)]

@@ -2,7 +2,7 @@
 
 use ommatidia_metrics::coco::CocoProtocol;
 use ommatidia_metrics::instances::{
-    Mask, Overlap, PredictedInstance, TrueInstance, average_precision,
+    Mask, Overlap, PredictedInstance, Region, TrueInstance, average_precision,
 };
 use serde::Deserialize;
 use serde_json::Value;
@@ -34,10 +34,15 @@ pub(super) fn run(input: Value) -> Result<Figures, String> {
     for image in &input.images {
         let truth = image.truth.iter().map(|(class, text, crowd)| {
             let mask = mask(text)?;
-            Ok(TrueInstance { class: *class, area: mask.area() as f64, mask, crowd: *crowd })
+            let area = mask.area() as f64;
+            Ok(TrueInstance { class: *class, area, region: Region::Mask(mask), crowd: *crowd })
         });
         let predicted = image.predicted.iter().map(|(class, text, score)| {
-            Ok(PredictedInstance { class: *class, mask: mask(text)?, score: *score })
+            Ok(PredictedInstance {
+                class: *class,
+                region: Region::Mask(mask(text)?),
+                score: *score,
+            })
         });
         let truth: Vec<TrueInstance> = truth.collect::<Result<_, String>>()?;
         let predicted: Vec<PredictedInstance> = predicted.collect::<Result<_, String>>()?;

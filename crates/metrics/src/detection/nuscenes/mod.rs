@@ -147,5 +147,8 @@ fn wrong(given: &DetectionBox, protocol: &DetectionProtocol) -> Option<String> {
     if !finite(&given.center_m) || !finite(&given.size_m) || !given.yaw_rad.is_finite() {
         return Some("centre, size and heading must be finite numbers".to_owned());
     }
+    if given.size_m.iter().any(|side| *side < 0.0) {
+        return Some(format!("the size {:?} is negative", given.size_m));
+    }
     (!given.score.is_finite()).then(|| format!("the score is {}, not a finite number", given.score))
 }
