@@ -28,6 +28,7 @@ pub mod stereo;
 pub mod surface;
 pub mod tracking;
 pub mod trajectory;
+pub mod voxel_flow;
 pub mod waymo_occupancy;
 
 pub use error::Error;

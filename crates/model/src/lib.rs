@@ -6,8 +6,12 @@
 //!                              └─ lift (table of the rig) ─ memory ─ heads of space (occupancy, …)
 //! ```
 
+pub mod losses;
 mod sample;
 mod task;
+pub mod tasks;
 
 pub use sample::{Moment, Sample};
-pub use task::{Features, Output, Task};
+pub use task::{
+    DepthDistribution, Features, Level, Output, Reads, Shapes, SpaceShape, Task, TaskError, named,
+};

@@ -1,0 +1,100 @@
+//! What heads are built of.
+
+use burn::{
+    module::Module,
+    nn::{
+        BatchNorm, BatchNormConfig, PaddingConfig2d,
+        conv::{Conv2d, Conv2dConfig},
+    },
+    tensor::{
+        Device, Tensor,
+        activation::relu,
+        module::interpolate,
+        ops::{InterpolateMode, InterpolateOptions},
+    },
+};
+
+use crate::task::Level;
+
+/// A convolution of `kernel x kernel` that keeps the size.
+pub(super) fn convolution(
+    channels: [usize; 2],
+    kernel: usize,
+    bias: bool,
+    device: &Device,
+) -> Conv2d {
+    let half = kernel / 2;
+    Conv2dConfig::new(channels, [kernel, kernel])
+        .with_padding(PaddingConfig2d::Explicit(half, half, half, half))
+        .with_bias(bias)
+        .init(device)
+}
+
+/// A last layer whose outputs start at `value`: rare things start rare (Lin et al. 2017, section 4.1).
+pub(super) fn last_layer(channels: [usize; 2], value: f32, device: &Device) -> Conv2d {
+    let mut layer = convolution(channels, 1, true, device);
+    let bias = Tensor::full([channels[1]], value, device);
+    layer.bias = layer.bias.map(|_| burn::module::Param::from_tensor(bias));
+    layer
+}
+
+/// Convolution, batch norm, ReLU.
+#[derive(Module, Debug)]
+pub(super) struct Block {
+    convolution: Conv2d,
+    norm: BatchNorm,
+}
+
+impl Block {
+    pub(super) fn new(channels: [usize; 2], kernel: usize, device: &Device) -> Self {
+        Self {
+            convolution: convolution(channels, kernel, false, device),
+            norm: BatchNormConfig::new(channels[1]).init(device),
+        }
+    }
+
+    pub(super) fn forward(&self, input: Tensor<4>) -> Tensor<4> {
+        relu(self.norm.forward(self.convolution.forward(input)))
+    }
+}
+
+/// The levels of the pyramid in one map of the finest one's size: each through a 1x1 convolution to a
+/// common width, upsampled, summed, then one 3x3 block (Kirillov et al. 2019, Panoptic FPN, figure 3).
+#[derive(Module, Debug)]
+pub(super) struct Merge {
+    laterals: Vec<Conv2d>,
+    norm: BatchNorm,
+    block: Block,
+}
+
+impl Merge {
+    pub(super) fn new(levels: &[Level], width: usize, device: &Device) -> Self {
+        let lateral = |level: &Level| convolution([level.channels, width], 1, false, device);
+        Self {
+            laterals: levels.iter().map(lateral).collect(),
+            norm: BatchNormConfig::new(width).init(device),
+            block: Block::new([width, width], 3, device),
+        }
+    }
+
+    pub(super) fn forward(&self, pyramid: &[Tensor<4>]) -> Tensor<4> {
+        let [_, _, height, width] = pyramid[0].dims();
+        let mut levels = self.laterals.iter().zip(pyramid);
+        let level = |(lateral, features): (&Conv2d, &Tensor<4>)| lateral.forward(features.clone());
+        let finest = level(levels.next().expect("a pyramid has a level"));
+        let sum = levels.fold(finest, |sum, next| sum + resize(level(next), [height, width]));
+        self.block.forward(relu(self.norm.forward(sum)))
+    }
+}
+
+/// Bilinear, pixel centres at integer + 0.5.
+pub(super) fn resize(input: Tensor<4>, size: [usize; 2]) -> Tensor<4> {
+    let [_, _, height, width] = input.dims();
+    if [height, width] == size {
+        return input;
+    }
+    let options = InterpolateOptions::new(InterpolateMode::Bilinear)
+        .with_align_corners(false)
+        .with_output_size(size);
+    interpolate(input, options)
+}

@@ -1,0 +1,184 @@
+//! The tasks: one file each, and one line in the registry below.
+
+mod blocks;
+pub mod depth;
+pub mod detection;
+pub mod occupancy;
+pub mod occupancy_flow;
+pub mod semantics;
+pub mod surface;
+#[cfg(test)]
+mod testing;
+mod voxels;
+
+use burn::{
+    module::Module,
+    tensor::{Device, Tensor},
+};
+use ommatidia_scene::{CameraView, VectorSpace};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    Sample,
+    task::{DepthDistribution, Features, Output, Reads, Shapes, Task, TaskError},
+};
+
+/// Makes, from one line per task, the head of any task, its settings and its targets, and hands each call
+/// to the task at hand.
+macro_rules! tasks {
+    ($($(#[$doc:meta])* $module:ident: $task:ident),* $(,)?) => {
+        /// The head of one task.
+        #[derive(Module, Debug)]
+        #[allow(clippy::large_enum_variant, reason = "a network holds a handful of heads")]
+        pub enum Head {
+            $($(#[$doc])* $task($module::$task),)*
+        }
+
+        /// Settings of one task; on disk a table whose `task` says which.
+        #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+        #[serde(tag = "task", rename_all = "snake_case")]
+        pub enum HeadSettings {
+            $($(#[$doc])* $task(<$module::$task as Task>::Settings),)*
+        }
+
+        /// What the loss of one task compares with.
+        #[derive(Debug, Clone)]
+        pub enum HeadTargets {
+            $($(#[$doc])* $task(<$module::$task as Task>::Targets),)*
+        }
+
+        /// Every task with its default settings.
+        pub fn all_settings() -> Vec<HeadSettings> {
+            vec![$(HeadSettings::$task(Default::default())),*]
+        }
+
+        impl HeadSettings {
+            /// The task's name.
+            pub fn name(&self) -> &'static str {
+                match self { $(Self::$task(_) => <$module::$task as Task>::NAME,)* }
+            }
+
+            /// What the task reads.
+            pub fn reads(&self) -> Reads {
+                match self { $(Self::$task(_) => <$module::$task as Task>::READS,)* }
+            }
+        }
+
+        impl Head {
+            /// A head with fresh weights.
+            ///
+            /// # Errors
+            /// [`TaskError`] where the settings make no sense, or the network lacks what the head reads.
+            pub fn new(
+                settings: &HeadSettings,
+                shapes: &Shapes,
+                device: &Device,
+            ) -> Result<Self, TaskError> {
+                Ok(match settings {
+                    $(HeadSettings::$task(settings) => {
+                        Self::$task(<$module::$task as Task>::new(settings, shapes, device)?)
+                    })*
+                })
+            }
+
+            /// The task's name.
+            pub fn name(&self) -> &'static str {
+                match self { $(Self::$task(_) => <$module::$task as Task>::NAME,)* }
+            }
+
+            /// What the task reads.
+            pub fn reads(&self) -> Reads {
+                match self { $(Self::$task(_) => <$module::$task as Task>::READS,)* }
+            }
+
+            /// [`Task::forward`].
+            pub fn forward(&self, features: &Features) -> Output {
+                match self { $(Self::$task(task) => task.forward(features),)* }
+            }
+
+            /// [`Task::depth_distribution`].
+            pub fn depth_distribution(&self, output: &Output) -> Option<DepthDistribution> {
+                match self { $(Self::$task(task) => task.depth_distribution(output),)* }
+            }
+
+            /// [`Task::targets`].
+            pub fn targets(&self, samples: &[Sample], device: &Device) -> HeadTargets {
+                match self {
+                    $(Self::$task(task) => HeadTargets::$task(task.targets(samples, device)),)*
+                }
+            }
+
+            /// [`Task::loss`].
+            ///
+            /// # Panics
+            /// If the targets are another task's.
+            pub fn loss(&self, output: &Output, targets: &HeadTargets) -> Tensor<1> {
+                match (self, targets) {
+                    $((Self::$task(task), HeadTargets::$task(targets)) => task.loss(output, targets),)*
+                    #[allow(unreachable_patterns, reason = "reachable from the second task on")]
+                    _ => panic!("targets of another task than {}", self.name()),
+                }
+            }
+
+            /// [`Task::decode`].
+            pub fn decode(&self, output: &Output, samples: &[Sample], into: &mut [VectorSpace]) {
+                match self { $(Self::$task(task) => task.decode(output, samples, into),)* }
+            }
+
+            /// [`Task::scores`].
+            pub fn scores(
+                &self,
+                predicted: &[VectorSpace],
+                truth: &[VectorSpace],
+            ) -> Vec<(String, f64)> {
+                match self { $(Self::$task(task) => task.scores(predicted, truth),)* }
+            }
+
+            /// [`Task::baselines`].
+            pub fn baselines(&self, training: &[VectorSpace]) -> Vec<(&'static str, VectorSpace)> {
+                match self { $(Self::$task(task) => task.baselines(training),)* }
+            }
+        }
+    };
+}
+
+tasks! {
+    /// Class per pixel of each camera.
+    semantics: Semantics,
+    /// Depth per pixel of each camera, as a distribution that the lift can use.
+    depth: Depth,
+    /// Free or a class for each voxel.
+    occupancy: Occupancy,
+    /// Velocity of each occupied voxel; behind occupancy in a list of tasks.
+    occupancy_flow: OccupancyFlow,
+    /// Height, drivable and class of the ground.
+    surface: Surface,
+    /// Boxes of what moves.
+    detection: Detection,
+}
+
+/// Width and height of the pictures of a batch, which all share.
+fn cameras_of(samples: &[Sample]) -> [usize; 2] {
+    let image = samples.iter().find_map(|sample| sample.present().images.first());
+    image.map_or([0, 0], |image| [image.width, image.height])
+}
+
+/// The truth of each camera of each present moment, in the order of the features.
+fn views_of(samples: &[Sample]) -> impl Iterator<Item = Option<&CameraView>> {
+    samples.iter().flat_map(|sample| {
+        let moment = sample.present();
+        let views = &moment.truth.cameras;
+        let own = |name: &String| views.iter().find(|view| view.camera == *name);
+        moment.rig.cameras.iter().map(move |camera| own(&camera.name))
+    })
+}
+
+/// What is said about a camera; added where nothing was yet.
+fn camera_view<'a>(space: &'a mut VectorSpace, camera: &str) -> &'a mut CameraView {
+    let found = space.cameras.iter().position(|view| view.camera == camera);
+    let index = found.unwrap_or_else(|| {
+        space.cameras.push(CameraView { camera: camera.to_owned(), ..CameraView::default() });
+        space.cameras.len() - 1
+    });
+    &mut space.cameras[index]
+}
