@@ -2,6 +2,8 @@
 
 pub mod convolution;
 pub mod flow;
+pub mod lift;
+pub mod norm;
 pub mod raycast;
 pub mod remap;
 pub mod simd;

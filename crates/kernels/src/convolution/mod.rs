@@ -1,24 +1,28 @@
 //! Two-dimensional convolution of `f32` images, with both gradients.
 //!
 //! Images are `[batch, channels, height, width]`, weights `[channels out, channels in, kernel height,
-//! kernel width]`, both in C order. Inside, channels are blocked by 16: each multiply-add takes 16 output
-//! channels of two blocks for a run of pixels held in registers, as Georganas et al. 2018 ("Anatomy of
-//! high-performance deep learning convolutions on SIMD architectures"). Results do not depend on the
-//! number of threads; between instruction sets they may differ in the last bits.
+//! kernel width]`, both in C order. Inside, an image's rows follow one another with zeros between them, so
+//! that each tap is a shift, and 16 lanes are 16 pixels of one channel: multiply-adds take a run of pixels
+//! and a block of output channels, or for the weight's gradient a block of output channels and some taps,
+//! held in registers. Nothing is transposed, and point convolutions read images as they are. Results do not
+//! depend on the number of threads; between instruction sets they may differ in the last bits.
 
 mod backward;
-mod blocked;
 mod forward;
+mod pass;
+mod planes;
 pub mod reference;
 mod shape;
 mod tile;
+mod weight;
 
 #[cfg(test)]
 mod tests;
 
-pub use backward::{input_gradient, weight_gradient};
+pub use backward::input_gradient;
 pub use forward::forward;
 pub use shape::Shape;
+pub use weight::weight_gradient;
 
 /// Why there is no such convolution.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

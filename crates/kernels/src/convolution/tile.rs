@@ -1,123 +1,74 @@
-//! The inner loop: a run of pixels times two blocks of output channels, held in registers.
+//! The inner loop of outputs: a run of pixels times a block of output channels, held in registers.
 
-use super::blocked::{Blocked, Lanes};
-use crate::simd::{FLOATS, Floats, Isa, Kernel};
+use crate::simd::{FLOATS, Isa, Kernel};
 
-/// Blocks of output channels that one tile makes.
-pub(super) const PAIR: usize = 2;
+/// Output channels of a block.
+pub(super) const BLOCK: usize = 8;
 
-/// One tap: which weight, and how far its input pixel lies behind the first tap's.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Tap {
-    /// Row and column in the kernel.
-    pub(super) at: [usize; 2],
-    /// Rows down and columns right in the blocked input.
-    pub(super) offset: [usize; 2],
+/// Vectors of pixels of a run: with a block they fill the 32 registers of AVX-512 but for weights and input.
+pub(super) const RUN: usize = 3;
+
+/// Weights of one block for one tap of one input channel.
+pub(super) type Weights = [f32; BLOCK];
+
+/// One run of one block.
+pub(super) struct Tile<'a> {
+    /// From the first pixel's first tap on.
+    pub(super) source: &'a [f32],
+    /// From one input channel to the next.
+    pub(super) channel: usize,
+    /// Shifts of the taps.
+    pub(super) shifts: &'a [usize],
+    /// Per input channel and tap.
+    pub(super) weights: &'a [Weights],
+    /// Vectors of pixels that are wanted, at most [`RUN`].
+    pub(super) vectors: usize,
+    /// The sums, `[channel][pixel]`.
+    pub(super) out: &'a mut [[f32; RUN * FLOATS]; BLOCK],
 }
 
-/// One row of output for a pair of channel blocks.
-pub(super) struct Row<'a> {
-    /// Blocked image; its channel count.
-    pub(super) input: &'a Blocked,
-    pub(super) image: usize,
-    pub(super) channels_in: usize,
-    /// Weights of the pair.
-    pub(super) weights: &'a [Lanes],
-    pub(super) taps: &'a [Tap],
-    /// Input row of the first tap.
-    pub(super) y: usize,
-    /// Columns of input from one output to the next.
-    pub(super) stride: usize,
-    /// `[block of the pair][pixel]`; a whole number of runs long each.
-    pub(super) out: [&'a mut [Lanes]; PAIR],
-}
-
-/// Lengths of runs that there are tiles for: with two blocks they fill the 32 registers of AVX-512 but
-/// for weights and input.
-const RUNS: [usize; 4] = [14, 12, 10, 8];
-
-/// The run that wastes least at the end of a row; of equals the longest.
-pub(super) fn run_for(width: usize) -> usize {
-    let padded = |run: &usize| width.div_ceil(*run) * run;
-    RUNS.into_iter().min_by_key(padded).expect("there are runs")
-}
-
-/// Columns of blocked input that whole runs of output read.
-pub(super) fn columns_read(width: usize, stride: usize, taps: &[Tap]) -> usize {
-    let run = run_for(width);
-    let reach = taps.iter().map(|tap| tap.offset[1]).max().unwrap_or(0);
-    (width.div_ceil(run) * run - 1) * stride + reach + 1
-}
-
-impl Kernel for (Row<'_>, usize) {
+impl Kernel for Tile<'_> {
     type Output = ();
 
     #[inline(always)]
     fn run<I: Isa>(self, isa: I) {
-        let (mut row, run) = self;
-        match (run, row.stride) {
-            (14, 1) => row.all::<I, 14, 1>(isa),
-            (12, 1) => row.all::<I, 12, 1>(isa),
-            (10, 1) => row.all::<I, 10, 1>(isa),
-            (_, 1) => row.all::<I, 8, 1>(isa),
-            (14, 2) => row.all::<I, 14, 2>(isa),
-            (12, 2) => row.all::<I, 12, 2>(isa),
-            (10, 2) => row.all::<I, 10, 2>(isa),
-            (_, 2) => row.all::<I, 8, 2>(isa),
-            (14, _) => row.all::<I, 14, 0>(isa),
-            (12, _) => row.all::<I, 12, 0>(isa),
-            (10, _) => row.all::<I, 10, 0>(isa),
-            _ => row.all::<I, 8, 0>(isa),
+        match self.vectors {
+            1 => self.sums::<I, 1>(isa),
+            2 => self.sums::<I, 2>(isa),
+            _ => self.sums::<I, 3>(isa),
         }
     }
 }
 
-impl Row<'_> {
-    /// All runs of the row. `STRIDE` 0: not known when compiling.
+impl Tile<'_> {
     #[inline(always)]
-    fn all<I: Isa, const RUN: usize, const STRIDE: usize>(&mut self, isa: I) {
-        for x in (0..self.out[0].len()).step_by(RUN) {
-            let sums = self.tile::<I, RUN, STRIDE>(isa, x);
-            for (out, sums) in self.out.iter_mut().zip(sums) {
-                for (pixel, sum) in out[x..x + RUN].iter_mut().zip(sums) {
-                    isa.store_f(sum, pixel);
+    fn sums<I: Isa, const VECTORS: usize>(self, isa: I) {
+        let mut sums = [[isa.splat_f(0.0); VECTORS]; BLOCK];
+        let channels = self.weights.chunks_exact(self.shifts.len());
+        let reach = self.shifts.iter().max().map_or(0, |shift| shift + VECTORS * FLOATS);
+        for (channel, weights) in channels.enumerate() {
+            let source = &self.source[channel * self.channel..][..reach];
+            for (weights, &shift) in weights.iter().zip(self.shifts) {
+                // SAFETY: `reach` is the end of the run at the largest shift.
+                let pixels = unsafe { source.get_unchecked(shift..shift + VECTORS * FLOATS) };
+                let (pixels, _) = pixels.as_chunks::<FLOATS>();
+                let mut values = [isa.splat_f(0.0); VECTORS];
+                for (value, pixels) in values.iter_mut().zip(pixels) {
+                    *value = isa.load_f(pixels);
                 }
-            }
-        }
-    }
-
-    #[inline(always)]
-    fn tile<I: Isa, const RUN: usize, const STRIDE: usize>(
-        &self,
-        isa: I,
-        x: usize,
-    ) -> [[<I as Floats>::F; RUN]; PAIR] {
-        let stride = if STRIDE == 0 { self.stride } else { STRIDE };
-        let Blocked { rows, columns, blocks, .. } = *self.input;
-        let image = self.input.image(self.image);
-        let mut sums = [[isa.splat_f(0.0); RUN]; PAIR];
-        let mut weights = self.weights;
-        for block in 0..blocks {
-            let channels = FLOATS.min(self.channels_in - block * FLOATS);
-            for tap in self.taps {
-                let row = block * rows + self.y + tap.offset[0];
-                let start = row * columns + x * stride + tap.offset[1];
-                let pixels = &image[start..start + (RUN - 1) * stride + 1];
-                let (here, rest) = weights.split_at(PAIR * FLOATS);
-                weights = rest;
-                for channel in 0..channels {
-                    let [a, b] = [0, 1].map(|half| isa.load_f(&here[PAIR * channel + half]));
-                    for j in 0..RUN {
-                        // SAFETY: `pixels` reaches to (RUN - 1) * stride; `channel` is below FLOATS.
-                        let value =
-                            unsafe { *pixels.get_unchecked(j * stride).get_unchecked(channel) };
-                        let value = isa.splat_f(value);
-                        sums[0][j] = isa.mul_add_loosely(value, a, sums[0][j]);
-                        sums[1][j] = isa.mul_add_loosely(value, b, sums[1][j]);
+                for (sums, &weight) in sums.iter_mut().zip(weights) {
+                    let weight = isa.splat_f(weight);
+                    for (sum, &value) in sums.iter_mut().zip(&values) {
+                        *sum = isa.mul_add_loosely(weight, value, *sum);
                     }
                 }
             }
         }
-        sums
+        for (out, sums) in self.out.iter_mut().zip(sums) {
+            let (out, _) = out.as_chunks_mut::<FLOATS>();
+            for (out, sum) in out.iter_mut().zip(sums) {
+                isa.store_f(sum, out);
+            }
+        }
     }
 }
