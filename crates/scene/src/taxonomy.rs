@@ -77,6 +77,12 @@ pub enum TaxonomyError {
     },
 }
 
+/// Those that come with the program.
+const BUILT_IN: &[(&str, &str)] = &[
+    ("driving", include_str!("../taxonomies/driving.toml")),
+    ("camvid", include_str!("../taxonomies/camvid.toml")),
+];
+
 impl Taxonomy {
     /// Parses and checks a taxonomy file.
     ///
@@ -90,8 +96,13 @@ impl Taxonomy {
 
     /// The classes that the program uses unless told otherwise: `taxonomies/driving.toml`.
     pub fn driving() -> Self {
-        Self::parse(include_str!("../taxonomies/driving.toml"))
-            .expect("the built-in taxonomy is tested")
+        Self::built_in("driving").expect("it is one of them")
+    }
+
+    /// A taxonomy that comes with the program, by its name.
+    pub fn built_in(name: &str) -> Option<Self> {
+        let (_, toml) = BUILT_IN.iter().find(|(known, _)| *known == name)?;
+        Some(Self::parse(toml).expect("the built-in taxonomies are tested"))
     }
 
     fn check(&self) -> Result<(), TaxonomyError> {
@@ -151,6 +162,16 @@ mod tests {
             assert_eq!(name(taxonomy.from_foreign(dataset, foreign).unwrap()), expected);
         }
         assert_eq!(taxonomy.from_foreign("nuscenes", "spaceship"), None);
+    }
+
+    #[test]
+    fn built_in_taxonomies_have_their_own_names() {
+        for (name, _) in BUILT_IN {
+            assert_eq!(Taxonomy::built_in(name).unwrap().name, *name);
+        }
+        assert_eq!(Taxonomy::built_in("moon"), None);
+        let camvid = Taxonomy::built_in("camvid").unwrap();
+        assert_eq!(camvid.from_foreign("pictures", "11"), Some(ClassId::UNKNOWN));
     }
 
     #[test]

@@ -6,10 +6,7 @@ use ommatidia_geometry::Timestamp;
 use ommatidia_scene::{Input, Provenance, Skipped, VectorSpace};
 
 use crate::formats::Drive;
-use crate::labels::{
-    ClipIdentity, DepthRow, LabelsWriter, LanesRow, Manifest, NormalsRow, ObjectsRow,
-    OpticalFlowRow, Row, SemanticsRow, StageRecord, SurfaceRow, Table, VoxelsRow,
-};
+use crate::labels::{ClipIdentity, Manifest, SpaceWriter};
 use crate::{ClipSummary, ClipWriter, Error};
 
 /// What an import made.
@@ -85,47 +82,28 @@ fn write(
 /// Writes annotations frame by frame; makes no directory before there is one.
 struct TruthWriter {
     directory: PathBuf,
-    labels: Option<LabelsWriter>,
-    written: Vec<Table>,
+    labels: Option<SpaceWriter>,
 }
 
 impl TruthWriter {
     fn new(clip: &Path) -> Self {
-        Self { directory: clip.with_extension("truth"), labels: None, written: Vec::new() }
+        Self { directory: clip.with_extension("truth"), labels: None }
     }
 
     fn write(&mut self, frame: u32, space: &VectorSpace) -> Result<(), Error> {
-        if self.labels.is_none() {
-            let labels = LabelsWriter::open(&self.directory)?;
-            // Of an import that was killed: this one starts from the beginning.
-            Table::ALL.iter().try_for_each(|&table| labels.remove_parts(table))?;
-            self.labels = Some(labels);
-        }
-        let Some(labels) = &self.labels else { return Ok(()) };
-        let timestamp = space.timestamp;
-        let mut written = Vec::new();
-        let voxels = space.occupancy.clone().map(|occupancy| VoxelsRow { timestamp, occupancy });
-        write_rows(labels, frame, voxels.as_slice(), &mut written)?;
-        let surface = space.surface.clone().map(|surface| SurfaceRow { timestamp, surface });
-        write_rows(labels, frame, surface.as_slice(), &mut written)?;
-        let objects = space.objects.clone().map(|objects| ObjectsRow { timestamp, objects });
-        write_rows(labels, frame, objects.as_slice(), &mut written)?;
-        let lanes = space.lanes.clone().map(|lanes| LanesRow { timestamp, lanes });
-        write_rows(labels, frame, lanes.as_slice(), &mut written)?;
-        written.extend(write_cameras(labels, frame, space)?);
-        written.retain(|table| !self.written.contains(table));
-        self.written.extend(written);
-        Ok(())
+        // What an import that was killed left is removed: this one starts from the beginning.
+        let labels = match &mut self.labels {
+            Some(labels) => labels,
+            none => none.insert(SpaceWriter::create(&self.directory)?),
+        };
+        labels.write(frame, space)
     }
 
     /// Takes back the parts of an import that failed, and the directory if nothing else is in it.
     fn discard(&self) {
-        let Some(labels) = &self.labels else { return };
-        for table in Table::ALL {
-            // What failed is reported; a part that stays is removed by the next import.
-            let _ = labels.remove_parts(table);
+        if let Some(labels) = &self.labels {
+            labels.discard();
         }
-        let _ = std::fs::remove_dir(&self.directory);
     }
 
     fn finish(
@@ -136,76 +114,15 @@ impl TruthWriter {
     ) -> Result<Option<PathBuf>, Error> {
         let Some(labels) = self.labels else { return Ok(None) };
         let header = drive.header();
-        for table in Table::ALL.into_iter().filter(|table| !self.written.contains(table)) {
-            labels.remove_table(table)?;
-        }
-        let outputs =
-            self.written.iter().map(|&table| labels.assemble(table)).collect::<Result<_, _>>()?;
         let identity = ClipIdentity { id: header.id.clone(), content_hash: clip.content_hash };
         let input = Input { name: format!("clip {}", header.id), blake3: clip.content_hash };
         let provenance = Provenance::new(vec![input], header.provenance.config.clone());
         let mut manifest =
             Manifest::new(identity, provenance, header.taxonomy.clone(), drive.true_rig().clone());
         manifest.frames = frames;
-        manifest.stages.push(StageRecord {
-            name: "annotations".to_owned(),
-            key: clip.content_hash,
-            confidence: 1.0,
-            skipped: Vec::new(),
-            outputs,
-        });
-        labels.finish(&manifest)?;
-        self.written.iter().try_for_each(|&table| labels.remove_parts(table))?;
+        labels.finish(manifest, "annotations", clip.content_hash)?;
         Ok(Some(self.directory))
     }
-}
-
-/// Writes what the cameras see; the tables that got something.
-fn write_cameras(
-    labels: &LabelsWriter,
-    frame: u32,
-    space: &VectorSpace,
-) -> Result<Vec<Table>, Error> {
-    let timestamp = space.timestamp;
-    let unfit = |what| Error::Labels { path: labels.directory().to_owned(), what };
-    let (mut depth, mut semantics, mut normals, mut flow) = (vec![], vec![], vec![], vec![]);
-    for view in &space.cameras {
-        let camera = || view.camera.clone();
-        if let Some(map) = &view.depth {
-            depth.push(DepthRow::exact(timestamp, camera(), map).map_err(unfit)?);
-        }
-        if view.semantics.is_some() || view.instances.is_some() {
-            let (classes, instances) = (view.semantics.clone(), view.instances.clone());
-            let camera = camera();
-            semantics.push(SemanticsRow { timestamp, camera, semantics: classes, instances });
-        }
-        if let Some(given) = view.normals.clone() {
-            normals.push(NormalsRow { timestamp, camera: camera(), normals: given });
-        }
-        if let Some(given) = &view.flow {
-            flow.push(OpticalFlowRow::new(timestamp, camera(), given));
-        }
-    }
-    let mut written = Vec::new();
-    write_rows(labels, frame, &depth, &mut written)?;
-    write_rows(labels, frame, &semantics, &mut written)?;
-    write_rows(labels, frame, &normals, &mut written)?;
-    write_rows(labels, frame, &flow, &mut written)?;
-    Ok(written)
-}
-
-/// Writes rows, if there are any, as the part of a frame, and notes their table.
-fn write_rows<R: Row>(
-    labels: &LabelsWriter,
-    frame: u32,
-    rows: &[R],
-    written: &mut Vec<Table>,
-) -> Result<(), Error> {
-    if !rows.is_empty() {
-        labels.write_part(frame, rows)?;
-        written.push(R::TABLE);
-    }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -1,1 +1,36 @@
 //! Training: the order of the data, the loop, the ranks, checkpoints, and the record of a run.
+//!
+//! The same data, settings and seed give the same weights, bit for bit, on 1, 2 or 4 ranks, with any number
+//! of threads, and however often the training was interrupted.
+
+pub mod checkpoint;
+pub mod collective;
+pub mod config;
+pub mod data;
+mod diverged;
+mod error;
+pub mod flat;
+mod learner;
+mod observer;
+pub mod optimiser;
+mod predict;
+pub mod presets;
+mod random;
+pub mod ranks;
+pub mod run;
+pub mod schedule;
+pub mod step;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
+mod trainer;
+mod validate;
+
+pub use config::TrainConfig;
+pub use error::Error;
+pub use learner::{Learner, Loss};
+pub use observer::{Observer, StepLine};
+pub use predict::{Each, predict};
+pub use trainer::{Job, Outcome, Weights, last_step, train};
+pub use validate::Validation;

@@ -80,9 +80,42 @@ pub fn read_classes(path: &Path) -> Result<(usize, usize, Vec<u8>), Error> {
     Ok((map.width, map.height, classes))
 }
 
+/// Writes a class map: one number of 8 bits a pixel, row by row.
+///
+/// # Errors
+/// [`Error::Write`], [`Error::DiskFull`].
+///
+/// # Panics
+/// If there is not one number per pixel.
+pub fn write_classes(
+    path: &Path,
+    (width, height): (usize, usize),
+    classes: &[u8],
+) -> Result<(), Error> {
+    assert_eq!(classes.len(), width * height, "a class per pixel");
+    let mut bytes = Vec::new();
+    let mut encoder = png::Encoder::new(&mut bytes, width as u32, height as u32);
+    encoder.set_color(png::ColorType::Grayscale);
+    encoder.set_depth(png::BitDepth::Eight);
+    let written = encoder.write_header().and_then(|mut writer| {
+        writer.write_image_data(classes)?;
+        writer.finish()
+    });
+    written.expect("encoding a map of checked size into memory cannot fail");
+    crate::atomic::write_bytes(path, &bytes)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_written_is_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("map.png");
+        write_classes(&path, (3, 2), &[0, 1, 2, 253, 254, 255]).unwrap();
+        assert_eq!(read_classes(&path).unwrap(), (3, 2, vec![0, 1, 2, 253, 254, 255]));
+    }
 
     fn write(path: &Path, colour: png::ColorType, depth: png::BitDepth, data: &[u8]) {
         let file = std::fs::File::create(path).unwrap();

@@ -1,0 +1,69 @@
+//! The folder of a run: settings, where everything came from, numbers over the steps, checkpoints, weights.
+
+mod metrics;
+mod tfevents;
+
+pub use metrics::{MetricRow, read as read_metrics, write as write_metrics};
+pub use tfevents::EventFile;
+
+use std::path::{Path, PathBuf};
+
+use crate::Error;
+
+/// Resolved settings.
+pub const CONFIG: &str = "config.toml";
+/// Provenance and environment.
+pub const RUN: &str = "run.json";
+/// Numbers over the steps.
+pub const METRICS: &str = "metrics.parquet";
+/// Averaged weights at the end.
+pub const WEIGHTS: &str = "weights.safetensors";
+/// Averaged weights where the score that counts was best.
+pub const BEST: &str = "best.safetensors";
+
+/// What a run has recorded so far.
+#[derive(Debug)]
+pub struct Record {
+    folder: PathBuf,
+    rows: Vec<MetricRow>,
+    events: EventFile,
+}
+
+impl Record {
+    /// Goes on with a run's record after a step; later numbers are dropped, as their steps are taken anew.
+    ///
+    /// # Errors
+    /// [`Error::Store`]; [`Error::Data`] if the table is damaged.
+    pub fn open(folder: &Path, step: u64, unix_s: f64) -> Result<Self, Error> {
+        let mut rows = read_metrics(&folder.join(METRICS))?;
+        rows.retain(|row| row.step <= step);
+        let events = EventFile::create(folder, unix_s, step)?;
+        Ok(Self { folder: folder.to_owned(), rows, events })
+    }
+
+    /// Adds numbers of a step.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub fn add(
+        &mut self,
+        (step, unix_s): (u64, f64),
+        split: &str,
+        values: Vec<(String, f64)>,
+    ) -> Result<(), Error> {
+        let tagged: Vec<(String, f64)> =
+            values.iter().map(|(name, value)| (format!("{split}/{name}"), *value)).collect();
+        self.events.append(unix_s, step, &tagged)?;
+        let row = |(name, value)| MetricRow { step, split: split.to_owned(), name, value };
+        self.rows.extend(values.into_iter().map(row));
+        Ok(())
+    }
+
+    /// Brings the table to the disk.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub fn save(&self) -> Result<(), Error> {
+        write_metrics(&self.folder.join(METRICS), &self.rows)
+    }
+}
