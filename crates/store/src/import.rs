@@ -130,6 +130,7 @@ mod tests {
     use ommatidia_scene::{LaneGraph, Skipped};
 
     use super::*;
+    use crate::labels::Table;
     use crate::{ClipHeader, FrameData, testing};
 
     /// Some frames with annotations, then the end or an error.
