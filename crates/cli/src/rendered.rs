@@ -10,6 +10,7 @@ use ommatidia_scene::{
 use ommatidia_store::formats::Drive as Source;
 use ommatidia_store::{ClipHeader, Error, FrameData, image};
 use ommatidia_world::rig::{self, CalibrationDrift};
+use ommatidia_world::roads::Network;
 use ommatidia_world::scenario::Scenario;
 use ommatidia_world::sensors::{MotionSensors, between};
 use ommatidia_world::{Drive, DriveFrame, DriveOptions, Site};
@@ -32,6 +33,8 @@ pub(crate) struct Rendered {
 /// What is driven through, and how it is filmed.
 pub(crate) struct Shoot<'a> {
     pub(crate) scenario: &'a Scenario,
+    /// Roads from elsewhere, in the place of the scenario's.
+    pub(crate) roads: Option<&'a Network>,
     /// As calibrated.
     pub(crate) rig: &'a Rig,
     /// The sensors sit a little off their calibration.
@@ -47,7 +50,10 @@ impl Rendered {
         (id, config): (String, Value),
     ) -> Result<Self, ommatidia_world::Error> {
         let (seed, nominal) = (shoot.options.seed, shoot.rig.clone());
-        let site = Site::build(shoot.scenario, seed)?;
+        let site = match shoot.roads {
+            Some(roads) => Site::build_on(roads, shoot.scenario, seed)?,
+            None => Site::build(shoot.scenario, seed)?,
+        };
         let true_rig = match shoot.drift {
             true => rig::drifted(&nominal, &CalibrationDrift::default(), seed),
             false => nominal.clone(),

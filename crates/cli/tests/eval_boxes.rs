@@ -136,6 +136,60 @@ fn tracking_of_nuscenes() {
     no_eval("tracking", &truth, &part, &["lacks 2 of the 4 samples", "the first is a0 of scene a"]);
 }
 
+/// `omma eval KIND --against` must judge these figures so.
+fn judged(arguments: &[&str], code: i32, expected: &[(&str, &str)]) {
+    let output = run(&[arguments, &["--json", "--quiet"]].concat());
+    let message = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(code), "{message}");
+    let result: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let changes = result["comparison"]["changes"].as_array().unwrap();
+    for (metric, verdict) in expected {
+        let change = changes.iter().find(|change| change["metric"] == *metric).unwrap();
+        assert_eq!(change["verdict"], *verdict, "{metric}: {change}");
+        let figure = result[*metric].as_f64().unwrap();
+        assert!((change["after"].as_f64().unwrap() - figure).abs() < 1e-12, "{metric}: {change}");
+    }
+}
+
+#[test]
+fn headline_figures_are_compared() {
+    let folder = tempfile::tempdir().unwrap();
+    let rows = |shift: u32| -> String {
+        let row = |frame: u32| format!("{frame},1,{},20,30,60,1,1,1\n", 10 * frame + shift);
+        (1..=6).map(row).collect()
+    };
+    for i in 0..12 {
+        write(folder.path(), &format!("t/s{i}/gt/gt.txt"), rows(0));
+        write(folder.path(), &format!("good/s{i}.txt"), rows(1 + i % 3));
+        write(folder.path(), &format!("bad/s{i}.txt"), rows(9 + i % 3));
+    }
+    let [truth, good, bad] = ["t", "good", "bad"].map(|name| folder.path().join(name));
+    let kept = folder.path().join("run.json");
+    let base = ["eval", "tracking", "--truth", text(&truth), "--predictions"];
+    json(&[&base[..], &[text(&good), "--save", text(&kept)]].concat());
+    let against = |predictions: &Path, code, expected: &[(&str, &str)]| {
+        let more = [text(predictions), "--against", text(&kept)];
+        judged(&[&base[..], &more].concat(), code, expected);
+    };
+    against(&bad, 1, &[("hota", "worse"), ("deta", "worse"), ("assa", "worse")]);
+    against(&good, 0, &[("hota", "same")]);
+
+    let truth = tables(folder.path());
+    let submit = |name: &str, x: f64| {
+        let content = submission(&SAMPLES, false, |_, found| {
+            found["translation"] =
+                value!([found["translation"][0].as_f64().unwrap() + x, 1.0, 0.5]);
+        });
+        write(folder.path(), name, content)
+    };
+    let (near, far) = (submit("near.json", 0.1), submit("far.json", 1.7));
+    let base = ["eval", "detection", "--truth", text(&truth), "--predictions"];
+    json(&[&base[..], &[text(&near), "--save", text(&kept)]].concat());
+    // Four samples prove nothing; the figures are there.
+    let more = [text(&far), "--against", text(&kept)];
+    judged(&[&base[..], &more].concat(), 0, &[("map", "noise"), ("nds", "noise")]);
+}
+
 #[test]
 fn tracking_of_mot_text() {
     let folder = tempfile::tempdir().unwrap();

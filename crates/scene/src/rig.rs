@@ -84,6 +84,11 @@ pub enum RigError {
         /// What is wrong with it and what would be right.
         what: String,
     },
+    /// A name that cannot name a file or folder.
+    #[error(
+        "a sensor is named {0:?}; names must not be empty, `.` or `..`, nor hold slashes or control characters: files are named after them"
+    )]
+    Name(String),
     /// Two sensors share a name.
     #[error("two sensors are named {0}; names must be unique within a rig")]
     DuplicateName(String),
@@ -92,8 +97,16 @@ pub enum RigError {
 /// Largest image side accepted, pixels.
 const MAX_SIDE_PX: u32 = 32_768;
 
+/// Longest time in which lines are read out, nanoseconds: a second.
+const MAX_READOUT_NS: i64 = 1_000_000_000;
+
 /// A quaternion's length may differ from 1 by this much.
 const MAX_STRETCH: f64 = 1e-3;
+
+fn is_name(name: &str) -> bool {
+    let is_bad = |c: char| c == '/' || c == '\\' || c.is_control();
+    !name.is_empty() && name != "." && name != ".." && !name.contains(is_bad)
+}
 
 /// What is wrong with where a sensor is mounted.
 fn mounting<B>(ego_from_sensor: &Pose<Ego, B>) -> Option<String> {
@@ -125,12 +138,18 @@ impl CameraSensor {
                 self.width, self.height
             ));
         }
+        if let Shutter::Rolling { readout_ns, .. } = self.shutter
+            && !(0..=MAX_READOUT_NS).contains(&readout_ns.0)
+        {
+            let (given, most) = (readout_ns.0, MAX_READOUT_NS);
+            return fail(format!("its lines are read out in {given} ns; choose 0 to {most}"));
+        }
         mounting(&self.ego_from_camera).map_or(Ok(()), fail)
     }
 }
 
 impl Rig {
-    /// Every sensor is usable and its name unique.
+    /// Every sensor is usable and its name unique and fit for a file's name.
     ///
     /// # Errors
     /// The first sensor that is not.
@@ -144,6 +163,9 @@ impl Rig {
         let mut names: Vec<&str> = self.cameras.iter().map(|c| c.name.as_str()).collect();
         names.extend(self.lidars.iter().map(|l| l.name.as_str()));
         names.extend(self.imu.iter().map(|i| i.name.as_str()));
+        if let Some(bad) = names.iter().find(|name| !is_name(name)) {
+            return Err(RigError::Name((*bad).to_owned()));
+        }
         names.sort_unstable();
         match names.windows(2).find(|pair| pair[0] == pair[1]) {
             Some(pair) => Err(RigError::DuplicateName(pair[0].to_owned())),

@@ -92,7 +92,7 @@ fn develop(bencher: Bencher<'_, '_>) {
     let light = LinearImage::new(width, height, rgb);
     let imager = Imager::new(&CameraImaging::default(), width, height, 1).expect("default camera");
     bencher.counter(ItemsCount::new(width * height)).bench_local(|| {
-        let exposure = imager.meter(&light, None);
+        let exposure = imager.meter(&light);
         imager.develop(&light, &exposure, &Shot::default())
     });
 }

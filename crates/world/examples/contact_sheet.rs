@@ -1,6 +1,7 @@
 //! One picture of 24 scenarios of the library, as the front camera sees them:
 //! `cargo run --release -p ommatidia-world --example contact_sheet -- SHEET.ppm [SEED]`.
-//! `docs/scenarios.jpg` was made so, with the default seed, and converted.
+//! `docs/scenarios.jpg` is made so, with the default seed, and converted. Each picture has a seed of its own: SEED and
+//! its place on the sheet.
 
 use std::fs::File;
 use std::io::{BufWriter, Write};
@@ -26,7 +27,8 @@ fn main() {
     // Evenly through the library.
     for place in 0..COLUMNS * ROWS {
         let named = &NAMED[place * NAMED.len() / (COLUMNS * ROWS)];
-        let thumbnail = halved(&picture(named.name, seed));
+        // A seed of its own: the same one would draw like places and like weather for all.
+        let thumbnail = halved(&picture(named.name, seed + place as u64));
         println!("{}: row {}, column {}", named.name, place / COLUMNS + 1, place % COLUMNS + 1);
         let corner = [place % COLUMNS * SIZE[0] as usize, place / COLUMNS * SIZE[1] as usize];
         for y in 0..thumbnail.height {

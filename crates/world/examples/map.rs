@@ -10,13 +10,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let [setting, seed, length, path, rest @ ..] = args.as_slice() else {
         return Err("usage: map <setting> <seed> <length_m> <out.ppm> [<x> <y> <metres>]".into());
     };
-    let setting = match setting.as_str() {
-        "urban" => Setting::Urban,
-        "suburban" => Setting::Suburban,
-        "rural" => Setting::Rural,
-        "motorway" => Setting::Motorway,
-        other => return Err(format!("no setting `{other}`").into()),
-    };
+    let setting = setting.parse::<Setting>()?;
     let options =
         NetworkOptions { setting, length_m: length.parse()?, ..NetworkOptions::default() };
     let network = Network::generate(&options, seed.parse()?)?;

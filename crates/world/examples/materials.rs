@@ -151,7 +151,7 @@ fn main() -> std::io::Result<()> {
     let imager = Imager::new(&CameraImaging::default(), width, height, 1).expect("default camera");
     let started = std::time::Instant::now();
     let shot = Shot { rain_mm_h: environment.rain_mm_h, speed_m_s: 8.0, ..Shot::default() };
-    let picture = imager.develop(&light, &imager.meter(&light, None), &shot);
+    let picture = imager.develop(&light, &imager.meter(&light), &shot);
     let per_pixel = started.elapsed().as_secs_f64() / (width * height) as f64;
     eprintln!(
         "developed: {:.0} ns a pixel on {} threads",

@@ -14,13 +14,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let [setting, seed, along, path, rest @ ..] = args.as_slice() else {
         return Err("usage: roadside <setting> <seed> <metres along> <out.ppm> [<camera>]".into());
     };
-    let setting = match setting.as_str() {
-        "urban" => Setting::Urban,
-        "suburban" => Setting::Suburban,
-        "rural" => Setting::Rural,
-        "motorway" => Setting::Motorway,
-        other => return Err(format!("no setting `{other}`").into()),
-    };
+    let setting = setting.parse::<Setting>()?;
     let seed = seed.parse()?;
     let options = NetworkOptions { setting, ..NetworkOptions::default() };
     let network = Network::generate(&options, seed)?;

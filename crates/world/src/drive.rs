@@ -1,6 +1,6 @@
 //! A drive through a site: what the rig records, and what is really there.
 
-use nalgebra::{Point3, Vector3};
+use nalgebra::{Point3, UnitQuaternion, Vector3};
 use ommatidia_geometry::{Duration, Ego, Pose, Timestamp, World};
 use ommatidia_kernels::raycast::Workspace;
 use ommatidia_scene::{
@@ -110,10 +110,12 @@ impl Drive {
     /// A drive of the site's vehicle with this rig.
     ///
     /// # Errors
-    /// Options, rig or site that cannot be; a camera inside of something solid at the start.
+    /// Options, rig or site that cannot be; a sensor below the road or far from the vehicle; a camera inside of
+    /// something solid at the start.
     pub fn new(site: Site, rig: Rig, options: DriveOptions) -> Result<Self, Error> {
         options.check()?;
         rig.check()?;
+        check_mountings(&rig)?;
         let stage = Stage::new(site)?;
         for camera in &rig.cameras {
             if is_inside(&stage, camera) {
@@ -139,9 +141,19 @@ impl Drive {
         Timestamp::default() + Duration::from_secs_f64(index as f64 / self.options.rate_hz)
     }
 
-    /// Where the vehicle is at frame `index`; the first pose is the clip's origin.
+    /// Where the vehicle is at frame `index`, in the clip's world: it begins at the first pose's place and heading,
+    /// its z points up.
     pub fn world_from_ego(&self, index: usize) -> Pose<World, Ego> {
-        self.site_from_ego(0).inverse().cast::<World, World>() * self.site_from_ego(index)
+        self.world_from_site() * self.site_from_ego(index)
+    }
+
+    /// The clip's world against the site's: place and heading of the first pose, not its tilt. On a hill the vehicle
+    /// leans, and gravity does not.
+    pub fn world_from_site(&self) -> Pose<World, World> {
+        let first = self.site_from_ego(0);
+        let ahead = first.rotate(&Vector3::x());
+        let turn = UnitQuaternion::from_euler_angles(0.0, 0.0, ahead.y.atan2(ahead.x));
+        Pose::<World, World>::new(turn, first.translation).inverse()
     }
 
     /// The exact poses at all frames.
@@ -162,7 +174,7 @@ impl Drive {
         let last = self.timestamp(self.options.frames - 1);
         let journey = Journey {
             ego: &self.stage.site().ego,
-            world_from_site: self.site_from_ego(0).inverse().cast::<World, World>(),
+            world_from_site: self.world_from_site(),
             ego_from_imu: self.rig.imu.as_ref().map(|imu| imu.ego_from_imu),
             duration_s: last.as_secs_f64(),
             sky_blocked: &|p_in_site| sky_blocked(&moment, p_in_site),
@@ -266,7 +278,7 @@ impl Drive {
             .zip(&self.imagers)
             .zip(&self.rig.cameras)
             .map(|((filmed, imager), camera)| {
-                let exposure = imager.meter(&filmed.light, None);
+                let exposure = imager.meter(&filmed.light);
                 let share = exposure.time_s * self.options.rate_hz as f32;
                 let shot = Shot {
                     frame: index as u64,
@@ -279,6 +291,27 @@ impl Drive {
             })
             .collect()
     }
+}
+
+/// Sensors farther than this from the ego frame's origin are on no vehicle, metres.
+const FARTHEST_M: f64 = 30.0;
+
+/// Cameras and lidars are on the vehicle and above the road.
+fn check_mountings(rig: &Rig) -> Result<(), Error> {
+    let cameras = rig.cameras.iter().map(|c| (&c.name, c.ego_from_camera.translation));
+    let lidars = rig.lidars.iter().map(|l| (&l.name, l.ego_from_lidar.translation));
+    for (sensor, place) in cameras.chain(lidars) {
+        let far_m = place.norm();
+        let what = if far_m > FARTHEST_M {
+            format!("is {far_m:.1} m from the vehicle's origin; mount it within {FARTHEST_M} m")
+        } else if place.z <= 0.0 {
+            format!("is mounted at z = {} m, not above the road; z is up from the ground", place.z)
+        } else {
+            continue;
+        };
+        return Err(Error::Mounting { sensor: sensor.clone(), what });
+    }
+    Ok(())
 }
 
 /// A camera whose surroundings all show their back sits in something.
@@ -295,11 +328,12 @@ fn is_inside(stage: &Stage, camera: &CameraSensor) -> bool {
     backs.count() >= 5
 }
 
-/// Share of the sky above 15 degrees that what stands around a point hides.
+/// Share of the sky above 15 degrees that what stands around a point hides. Traffic drives on: it does not count.
 fn sky_blocked(moment: &Moment<'_>, p_in_site: &Point3<f64>) -> f64 {
     const AROUND: usize = 12;
     const ELEVATIONS_DEG: [f64; 4] = [20.0, 35.0, 50.0, 70.0];
     const REACH_M: f64 = 200.0;
+    const MOST_SIDES: usize = 64;
     // The antenna sits on the roof.
     let antenna = p_in_site + Vector3::new(0.0, 0.0, 1.8);
     let mut workspace = Workspace::default();
@@ -307,7 +341,20 @@ fn sky_blocked(moment: &Moment<'_>, p_in_site: &Point3<f64>) -> f64 {
         let azimuth = std::f64::consts::TAU * around as f64 / AROUND as f64;
         let (rise, flat) = elevation_deg.to_radians().sin_cos();
         let direction = Vector3::new(flat * azimuth.cos(), flat * azimuth.sin(), rise);
-        moment.cast((&antenna, &direction), REACH_M, 0.0, &mut workspace).is_some()
+        let mut gone_m = 0.0;
+        // Through the sides of vehicles, of which a ray meets a few.
+        for _ in 0..MOST_SIDES {
+            let from = antenna + direction * gone_m;
+            let left_m = REACH_M - gone_m;
+            match moment.cast((&from, &direction), left_m, 0.0, &mut workspace) {
+                Some(met) if moment.is_of_actor(&met) => gone_m += met.distance + 1e-3,
+                met => return met.is_some(),
+            }
+            if gone_m >= REACH_M {
+                break;
+            }
+        }
+        false
     };
     let rays = (0..AROUND).flat_map(|around| ELEVATIONS_DEG.map(|elevation| (around, elevation)));
     rays.map(blocked).filter(|blocked| *blocked).count() as f64
@@ -316,3 +363,82 @@ fn sky_blocked(moment: &Moment<'_>, p_in_site: &Point3<f64>) -> f64 {
 
 /// Solids are no larger than this, metres.
 const REACH_INSIDE_M: f64 = 100.0;
+
+#[cfg(test)]
+mod tests {
+    use ommatidia_geometry::camera::{Pinhole, ReadoutDirection};
+    use ommatidia_geometry::{Duration, Intrinsics};
+    use ommatidia_scene::Shutter;
+
+    use super::*;
+    use crate::motion::Motion;
+    use crate::rig::ego_from_forward_camera;
+    use crate::trace::testing;
+
+    fn camera(name: &str, place_m: [f64; 3]) -> CameraSensor {
+        CameraSensor {
+            name: name.to_owned(),
+            width: 64,
+            height: 48,
+            intrinsics: Intrinsics::Pinhole(Pinhole { fx: 50.0, fy: 50.0, cx: 32.0, cy: 24.0 }),
+            ego_from_camera: ego_from_forward_camera(place_m.into()),
+            shutter: Shutter::Global,
+        }
+    }
+
+    fn drive(site: Site, cameras: Vec<CameraSensor>) -> Result<Drive, Error> {
+        let rig = Rig { cameras, ..Rig::default() };
+        Drive::new(site, rig, DriveOptions { frames: 3, grid: None, ..DriveOptions::default() })
+    }
+
+    #[test]
+    fn rigs_that_no_vehicle_has_are_refused() {
+        let good = camera("front", [1.5, 0.0, 1.4]);
+        assert!(drive(testing::site(), vec![good.clone()]).is_ok());
+        let check = |camera: CameraSensor, expected: &str| {
+            let error = drive(testing::site(), vec![camera]).err().map(|error| error.to_string());
+            assert!(error.as_ref().is_some_and(|e| e.contains(expected)), "{error:?} {expected}");
+        };
+        check(camera("low", [1.5, 0.0, -0.4]), "low is mounted at z = -0.4 m, not above the road");
+        check(camera("far", [1500.0, 0.0, 1.4]), "is 1500.0 m from the vehicle's origin");
+        check(camera("", [1.5, 0.0, 1.4]), "named \"\"");
+        check(camera("../x", [1.5, 0.0, 1.4]), "named \"../x\"");
+        let direction = ReadoutDirection::TopToBottom;
+        let backwards = Shutter::Rolling { readout_ns: Duration(-5), direction };
+        check(CameraSensor { shutter: backwards, ..good }, "read out in -5 ns");
+    }
+
+    #[test]
+    fn the_clips_world_stays_upright_on_a_hill() {
+        let turn = UnitQuaternion::from_euler_angles(0.03, -0.08, 0.7);
+        let site = Site {
+            ego: Motion::Still(Pose::new(turn, Vector3::new(5.0, -3.0, 2.0))),
+            ..testing::site()
+        };
+        let drive = drive(site, vec![]).unwrap();
+        let up = drive.world_from_site().rotate(&Vector3::z());
+        assert!((up - Vector3::z()).norm() < 1e-12, "{up}");
+        let first = drive.world_from_ego(0);
+        assert!(first.translation.norm() < 1e-12);
+        let ahead = first.rotate(&Vector3::x());
+        assert!(ahead.y.abs() < 1e-12 && ahead.x > 0.9, "{ahead}");
+        assert!((ahead.z - 0.08f64.sin()).abs() < 1e-12, "the nose is up: {ahead}");
+    }
+
+    #[test]
+    fn traffic_hides_no_sky_and_houses_do() {
+        // The antenna, 1.8 m above, is inside of the car, beside a house.
+        let inside = Point3::new(11.0, 3.0, -1.0);
+        let blocked = |site: Site, p: Point3<f64>| {
+            let stage = Stage::new(site).unwrap();
+            sky_blocked(&Moment::at(&stage, 0.0), &p)
+        };
+        let mut empty = testing::site();
+        empty.instances.retain(|instance| instance.actor.is_none());
+        empty.actors.clear();
+        let expected = blocked(empty, inside);
+        assert!(expected < 0.5, "{expected}");
+        assert_eq!(blocked(testing::site(), inside), expected);
+        assert!(blocked(testing::site(), Point3::new(14.0, 9.0, -0.5)) > 0.9);
+    }
+}

@@ -37,6 +37,14 @@ pub enum Error {
     /// The rig cannot be used.
     #[error(transparent)]
     Rig(#[from] ommatidia_scene::RigError),
+    /// A sensor is mounted where no vehicle is.
+    #[error("sensor {sensor} {what}")]
+    Mounting {
+        /// The sensor's name.
+        sensor: String,
+        /// Where it is and where it may be.
+        what: String,
+    },
     /// A camera sits in something solid.
     #[error(
         "camera {camera} sits inside of something solid at the drive's start; move its mounting, or the \
@@ -78,6 +86,12 @@ pub enum Error {
         low: f64,
         /// Highest value.
         high: f64,
+    },
+    /// Parts of a scenario exclude each other.
+    #[error("scenario: {what}")]
+    ScenarioConflict {
+        /// Which, and what to change.
+        what: String,
     },
     /// No scenario of the library has this name.
     #[error("scenario: there is none called `{name}`; choose one of {known}, or give a file")]

@@ -5,9 +5,11 @@
 //! street of [`StreetDrive`] remains for the labeller's tests.
 
 pub mod actors;
+mod axes;
 mod bvh;
 pub mod drive;
 mod error;
+mod footprint;
 pub mod imaging;
 pub mod look;
 pub mod material;

@@ -85,7 +85,7 @@ fn rendered(quick: bool, seed: u64) -> Result<Rendered, Failure> {
     let config = json!({
         "world": SCENARIO, "seed": seed, "cameras": rig, "frames": frames, "rate_hz": RATE_HZ,
     });
-    let shoot = Shoot { scenario: &scenario, rig: &rig, drift: false, options };
+    let shoot = Shoot { scenario: &scenario, roads: None, rig: &rig, drift: false, options };
     let id = format!("{SCENARIO}-{seed:04}");
     Rendered::start(&shoot, (id, config)).map_err(Failure::input)
 }

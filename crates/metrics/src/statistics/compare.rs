@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+use super::pooled::{self, Side};
 use super::units::value_of;
 use super::{
     Better, BootstrapConfig, Interval, MetricRule, PermutationConfig, Record, Run, Share, Unit,
@@ -112,7 +113,8 @@ pub fn compare(before: &Run, after: &Run, config: &CompareConfig) -> Result<Comp
         return Err(Error::Runs { what });
     }
     let metrics = after.rules.iter().filter(|(name, _)| before.rules.contains_key(*name));
-    let tests = metrics.clone().count();
+    let both_parts = before.parts.as_ref().zip(after.parts.as_ref());
+    let tests = metrics.clone().count() + both_parts.map_or(0, |(parts, _)| parts.names().len());
     let (old_units, new_units) = (
         Units::for_test(common.iter().map(|key| old[key]), tests, config.significance),
         Units::for_test(common.iter().map(|key| new[key]), tests, config.significance),
@@ -122,6 +124,15 @@ pub fn compare(before: &Run, after: &Run, config: &CompareConfig) -> Result<Comp
             change(name, rule, &old_units.shares(name), &new_units.shares(name), config)
         })
         .collect();
+    if let Some((old_parts, new_parts)) = both_parts {
+        let side = |run: &Run, parts, units: &Units<'_>| Side {
+            parts,
+            records: run.records.len(),
+            units: indices(run, units),
+        };
+        let old = side(before, old_parts, &old_units);
+        changes.splice(0..0, pooled::changes(&old, &side(after, new_parts, &new_units), config)?);
+    }
     judge(&mut changes, config.significance);
     Ok(Comparison {
         changes,
@@ -130,6 +141,15 @@ pub fn compare(before: &Run, after: &Run, config: &CompareConfig) -> Result<Comp
         only_before: old.len() - common.len(),
         only_after: new.len() - common.len(),
     })
+}
+
+/// Of each unit where its records are in their run.
+fn indices(run: &Run, units: &Units<'_>) -> Vec<Vec<usize>> {
+    let key = |record: &Record| (record.scene.clone(), record.frame.clone());
+    let place: BTreeMap<_, usize> =
+        run.records.iter().enumerate().map(|(index, record)| (key(record), index)).collect();
+    let of = |group: &Vec<&Record>| group.iter().map(|record| place[&key(record)]).collect();
+    units.groups().iter().map(of).collect()
 }
 
 fn by_key(run: &Run) -> Result<BTreeMap<(&str, &str), &Record>, Error> {
@@ -264,6 +284,46 @@ mod tests {
             compare(&twice, &run(&[0.5; 4]), &config).unwrap_err().to_string().contains("twice")
         );
         assert!(compare(&run(&[]), &run(&[0.5]), &config).is_err());
+    }
+
+    #[test]
+    fn figures_that_are_no_ratio_of_sums_are_compared_too() {
+        use crate::tracking::{Frame, Sequence, TrackingProtocol, evaluate};
+        let tracked = |similarity: f64| {
+            let sequence = |i: usize| {
+                let frame = |t: usize| Frame {
+                    truth: vec![1],
+                    predicted: vec![1],
+                    similarity: vec![(similarity + 0.01 * ((3 * i + t) % 5) as f64).min(1.0)],
+                };
+                Sequence { name: format!("s{i}"), frames: (0..4).map(frame).collect() }
+            };
+            let sequences: Vec<Sequence> = (0..10).map(sequence).collect();
+            let protocol: TrackingProtocol = crate::Protocol::named("mot_challenge").unwrap();
+            let report = evaluate(&sequences, &protocol).unwrap();
+            let mut run = run(&[0.5; 10]);
+            for (record, sequence) in run.records.iter_mut().zip(&sequences) {
+                record.scene.clone_from(&sequence.name);
+            }
+            let hota = report.combined.hota.hota;
+            run.parts = Some(crate::statistics::Parts::Tracking { sequences: report.parts });
+            (run, hota)
+        };
+        let ((bad, low), (good, high)) = (tracked(0.5), tracked(0.8));
+        let found = compare(&bad, &good, &CompareConfig::default()).unwrap();
+        let change = |found: &Comparison, name: &str| {
+            found.changes.iter().find(|change| change.metric == name).unwrap().clone()
+        };
+        let hota = change(&found, "hota");
+        assert_eq!((hota.before, hota.after, hota.verdict), (low, high, Verdict::Better));
+        assert!(hota.interval.unwrap().low > 0.0, "{hota:?}");
+        let back = compare(&good, &bad, &CompareConfig::default()).unwrap();
+        assert_eq!(change(&back, "hota").verdict, Verdict::Worse);
+        let same = compare(&good, &good, &CompareConfig::default()).unwrap();
+        assert_eq!(change(&same, "hota").verdict, Verdict::Same);
+        let mut short = good.clone();
+        short.parts = Some(crate::statistics::Parts::Tracking { sequences: Vec::new() });
+        assert!(compare(&short, &bad, &CompareConfig::default()).is_err());
     }
 
     proptest! {

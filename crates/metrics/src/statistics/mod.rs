@@ -6,6 +6,7 @@
 mod bootstrap;
 mod compare;
 mod permutation;
+mod pooled;
 mod record;
 mod slices;
 mod units;
@@ -13,6 +14,7 @@ mod units;
 pub use bootstrap::{BootstrapConfig, Interval, IntervalKind, bootstrap, interval};
 pub use compare::{Change, CompareConfig, Comparison, Verdict, compare};
 pub use permutation::{PermutationConfig, sign_flip_p_value};
+pub use pooled::Parts;
 pub use record::{Better, MetricRule, Record, Run, Share, Summary};
 pub use slices::{Slice, slices};
 pub use units::{Unit, Units};

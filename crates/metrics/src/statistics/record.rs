@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::Parts;
+
 /// Which way a figure is better.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -133,13 +135,16 @@ pub struct Run {
     pub rules: BTreeMap<String, MetricRule>,
     /// One per scene or frame.
     pub records: Vec<Record>,
+    /// What they have in figures that are no ratio of sums.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parts: Option<Parts>,
 }
 
 impl Run {
     /// Without records yet.
     pub fn new(kind: &str, rules: &[(&str, MetricRule)]) -> Self {
         let rules = rules.iter().map(|(name, rule)| ((*name).to_owned(), *rule)).collect();
-        Self { kind: kind.to_owned(), rules, records: Vec::new() }
+        Self { kind: kind.to_owned(), rules, ..Self::default() }
     }
 
     /// A metric over all records; `None` where none says anything about it.

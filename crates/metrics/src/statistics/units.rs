@@ -75,6 +75,11 @@ impl<'a> Units<'a> {
         self.groups.is_empty()
     }
 
+    /// The records of each.
+    pub(super) fn groups(&self) -> &[Vec<&'a Record>] {
+        &self.groups
+    }
+
     /// Each unit's share in a metric.
     pub fn shares(&self, metric: &str) -> Vec<Share> {
         let of = |group: &Vec<&Record>| {

@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::frames::{Dense, DenseSequence};
 use crate::assignment::assign;
@@ -80,7 +80,8 @@ pub struct PerAlpha {
 }
 
 /// Counts and association figures at one threshold, of one sequence or of several.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct AtAlpha {
     tp: u64,
     fn_: u64,
@@ -93,6 +94,21 @@ pub(super) struct AtAlpha {
 
 /// The parts of HOTA of one sequence.
 pub(super) type HotaParts = [AtAlpha; ALPHAS];
+
+/// What a sequence has in HOTA, kept so that it can be had again over other sequences.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct SequenceParts(pub(super) HotaParts);
+
+/// HOTA, detection and association accuracy of sequences as one, each counted as often as `counts` says.
+pub fn hota_of(sequences: &[&SequenceParts], counts: &[u32]) -> [f64; 3] {
+    let parts = sequences
+        .iter()
+        .zip(counts)
+        .flat_map(|(parts, &count)| std::iter::repeat_n(&parts.0, count as usize));
+    let found = report(&combine(parts));
+    [found.hota, found.deta, found.assa]
+}
 
 pub(super) fn of_sequence(sequence: &DenseSequence<'_>) -> HotaParts {
     let (truths, predictions) = (sequence.truths(), sequence.predictions());

@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 
 pub use clear::ClearReport;
 pub use frames::{Frame, Sequence};
-pub use hota::{ALPHAS, HotaReport, PerAlpha, alphas};
+pub use hota::{ALPHAS, HotaReport, PerAlpha, SequenceParts, alphas, hota_of};
 pub use identity::IdentityReport;
 
 use crate::{Error, Protocol};
@@ -75,6 +75,9 @@ pub struct TrackingReport {
     pub combined: TrackingFigures,
     /// Each sequence, in the order given.
     pub per_sequence: Vec<(String, TrackingFigures)>,
+    /// What each has in HOTA, in the same order; for comparing runs.
+    #[serde(skip)]
+    pub parts: Vec<SequenceParts>,
 }
 
 /// HOTA, CLEAR MOT and identity figures of one class.
@@ -111,5 +114,6 @@ pub fn evaluate(
         identity: identity::report(identity),
     });
     let per_sequence = sequences.iter().map(|s| s.name.clone()).zip(each).collect();
-    Ok(TrackingReport { combined, per_sequence })
+    let parts = parts.into_iter().map(|(hota, _, _)| SequenceParts(hota)).collect();
+    Ok(TrackingReport { combined, per_sequence, parts })
 }

@@ -134,9 +134,7 @@ impl Builder {
     pub(crate) fn limb(&mut self, spine: &[(P, f64)], flatten: [f64; 2], sides: usize) {
         let (first, last) = (spine[0], spine[spine.len() - 1]);
         let axis = (last.0 - first.0).try_normalize(1e-12).unwrap_or_else(Vector3::z);
-        let helper = if axis.x.abs() < 0.8 { Vector3::x() } else { Vector3::z() };
-        let v = axis.cross(&helper).normalize();
-        let u = v.cross(&axis);
+        let (u, v) = crate::axes::across(axis);
         let mut rings = Vec::new();
         let mut ring = |centre: P, radius: f64| {
             rings.push(

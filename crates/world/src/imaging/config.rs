@@ -13,8 +13,6 @@ pub struct CameraImaging {
     pub max_exposure_s: f32,
     /// Largest amplification of the signal.
     pub max_gain: f32,
-    /// Time in which smoothed exposure covers 63 % of a step in brightness, seconds.
-    pub adaptation_s: f32,
     /// Electrons a second in a pixel that looks at a white wall in full sun.
     pub electrons_per_s: f32,
     /// Electrons in a pixel at which a single exposure is full.
@@ -48,7 +46,6 @@ impl Default for CameraImaging {
             key: 0.18,
             max_exposure_s: 0.02,
             max_gain: 48.0,
-            adaptation_s: 0.4,
             electrons_per_s: 3.3e7,
             full_well: 10_000.0,
             read_noise: 2.0,
@@ -91,7 +88,6 @@ impl CameraImaging {
             ("key", self.key, 0.01, 1.0),
             ("max_exposure_s", self.max_exposure_s, 1e-5, 1.0),
             ("max_gain", self.max_gain, 1.0, 1e4),
-            ("adaptation_s", self.adaptation_s, 1e-3, 100.0),
             ("electrons_per_s", self.electrons_per_s, 1e3, 1e12),
             ("full_well", self.full_well, 100.0, 1e6),
             ("read_noise", self.read_noise, 0.0, 1000.0),

@@ -37,11 +37,7 @@ struct Sums {
     colour: [f64; 3],
 }
 
-pub(super) fn meter(
-    light: &LinearImage,
-    config: &CameraImaging,
-    previous: Option<(&Exposure, f64)>,
-) -> Exposure {
+pub(super) fn meter(light: &LinearImage, config: &CameraImaging) -> Exposure {
     // What is black beside the bright parts stays black: a night sky does not open the exposure.
     let bright = brightest(light);
     let floor = DARKEST.max(BLACK_SHARE * bright as f32);
@@ -64,14 +60,8 @@ pub(super) fn meter(
     // Longest exposure and largest gain bound it from above.
     let per_second = config.electrons_per_s / config.full_well;
     let most = per_second * config.max_exposure_s * config.max_gain;
-    let mut per_radiance = wanted.min(most);
-    let mut white = balance(&sums.colour, config.white_balance);
-    if let Some((before, elapsed_s)) = previous {
-        let share = 1.0 - (-elapsed_s.max(0.0) as f32 / config.adaptation_s).exp();
-        let towards = |from: f32, to: f32| from * (to / from).powf(share);
-        per_radiance = towards(before.per_radiance, per_radiance);
-        white = std::array::from_fn(|c| towards(before.white[c], white[c]));
-    }
+    let per_radiance = wanted.min(most);
+    let white = balance(&sums.colour, config.white_balance);
     let time_s = (per_radiance / per_second).min(config.max_exposure_s);
     Exposure { per_radiance, time_s, white }
 }

@@ -84,10 +84,10 @@ impl Imager {
         Ok(Self { config: *config, seed, fall_off, dirt, tone: tone::ToneCurve::new() })
     }
 
-    /// The exposure that automatic control chooses for a frame. A function of the frame alone unless a
-    /// previous exposure and the time since then (s) are given, towards which it is then smoothed.
-    pub fn meter(&self, light: &LinearImage, previous: Option<(&Exposure, f64)>) -> Exposure {
-        exposure::meter(light, &self.config, previous)
+    /// The exposure that automatic control chooses for a frame: a function of the frame alone, so that frames can be
+    /// rendered in any order.
+    pub fn meter(&self, light: &LinearImage) -> Exposure {
+        exposure::meter(light, &self.config)
     }
 
     /// Takes the picture.

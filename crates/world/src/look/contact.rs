@@ -53,12 +53,11 @@ impl Contacts {
             cell(b.centre[axis] - reach)..=cell(b.centre[axis] + reach)
         };
         let bound = |axis: usize| {
-            boxes
-                .iter()
-                .map(|b| span(b, axis))
-                .fold((0, 0), |(low, high), span| (low.min(*span.start()), high.max(*span.end())))
+            let spans =
+                boxes.iter().map(|b| span(b, axis)).map(|span| (*span.start(), *span.end()));
+            spans.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)))
         };
-        let (x, y) = (bound(0), bound(1));
+        let (Some(x), Some(y)) = (bound(0), bound(1)) else { return Self::default() };
         let (low, size) = ([x.0, y.0], [x.1 - x.0 + 1, y.1 - y.0 + 1]);
         let mut cells = vec![Vec::new(); (size[0] * size[1]) as usize];
         for (index, b) in boxes.iter().enumerate() {
@@ -95,5 +94,32 @@ impl Contacts {
             open *= 1.0 - 0.9 * closed * closed * (3.0 - 2.0 * closed);
         }
         open
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::motion::Motion;
+    use crate::site::Actor;
+
+    #[test]
+    fn cells_cover_the_actors_and_not_the_way_to_the_origin() {
+        let place = nalgebra::Vector3::new(9_000.0, -7_000.0, 0.8);
+        let pose = ommatidia_geometry::Pose::new(nalgebra::UnitQuaternion::identity(), place);
+        let actor = Actor {
+            track: ommatidia_scene::TrackId(1),
+            class: ommatidia_scene::ClassId::UNKNOWN,
+            size_m: [4.5, 1.9, 1.6],
+            motion: Motion::Still(pose),
+            parts: Vec::new(),
+            keypoints: Vec::new(),
+        };
+        let site = Site { actors: vec![actor], ..Site::default() };
+        let contacts = Contacts::new(&site, 0.0);
+        assert!(contacts.cells.len() < 20, "{} cells", contacts.cells.len());
+        assert!(contacts.open_sky([9_000.0, -7_000.0, 0.0]) < 0.2);
+        assert_eq!(contacts.open_sky([0.0, 0.0, 0.0]), 1.0);
+        assert_eq!(Contacts::new(&Site::default(), 0.0).open_sky([0.0; 3]), 1.0);
     }
 }

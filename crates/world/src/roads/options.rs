@@ -19,6 +19,20 @@ pub enum Setting {
     Motorway,
 }
 
+impl std::str::FromStr for Setting {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "urban" => Ok(Self::Urban),
+            "suburban" => Ok(Self::Suburban),
+            "rural" => Ok(Self::Rural),
+            "motorway" => Ok(Self::Motorway),
+            _ => Err(format!("no setting `{text}`; choose urban, suburban, rural or motorway")),
+        }
+    }
+}
+
 /// Kinds of junction along the main road.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -12,15 +12,25 @@ pub(crate) struct Relief {
 }
 
 impl Relief {
-    /// Land whose slope stays under `grade`.
-    pub(crate) fn new(grade: f64, stream: &mut Stream) -> Self {
-        let share = grade / WAVES as f64;
-        let waves = std::array::from_fn(|_| {
-            let wavelength_m = stream.range(220.0, 700.0);
-            let wave_number = std::f64::consts::TAU / wavelength_m;
-            let (sin, cos) = stream.range(0.0, std::f64::consts::TAU).sin_cos();
+    /// Land whose slope stays under `grade`. `met`: most of the slope is one range of hills across the main road,
+    /// which runs along x, so that a road meets the grade; else the waves are alike and often miss each other.
+    pub(crate) fn new(grade: f64, met: bool, stream: &mut Stream) -> Self {
+        let waves = std::array::from_fn(|wave| {
+            let (mut wavelength_m, mut angle) =
+                (stream.range(220.0, 700.0), stream.range(0.0, std::f64::consts::TAU));
             let phase = stream.range(0.0, std::f64::consts::TAU);
-            ([cos * wave_number, sin * wave_number], phase, share / wave_number)
+            let mut share = 1.0 / WAVES as f64;
+            if met {
+                share = if wave == 0 { 0.7 } else { 0.3 / (WAVES - 1) as f64 };
+            }
+            if met && wave == 0 {
+                wavelength_m = 0.5 * (wavelength_m + 220.0);
+                angle = 0.12 * (angle - std::f64::consts::PI);
+            }
+            let wave_number = std::f64::consts::TAU / wavelength_m;
+            let (sin, cos) = angle.sin_cos();
+            let amplitude_m = share * grade / wave_number;
+            ([cos * wave_number, sin * wave_number], phase, amplitude_m)
         });
         Self { waves }
     }

@@ -36,7 +36,24 @@ impl Site {
     /// # Errors
     /// As [`Site::build`].
     pub fn build_with_report(scenario: &Scenario, seed: u64) -> Result<(Self, Report), Error> {
-        let (mut site, course, report) = stage(scenario, seed)?;
+        Self::staged(scenario, None, seed)
+    }
+
+    /// A site on roads that are given, as [`Network::from_opendrive`] reads them. Of the scenario's place the works
+    /// alone count.
+    ///
+    /// # Errors
+    /// As [`Site::build`].
+    pub fn build_on(roads: &Network, scenario: &Scenario, seed: u64) -> Result<Self, Error> {
+        Self::staged(scenario, Some(roads), seed).map(|(site, _)| site)
+    }
+
+    fn staged(
+        scenario: &Scenario,
+        roads: Option<&Network>,
+        seed: u64,
+    ) -> Result<(Self, Report), Error> {
+        let (mut site, course, report) = stage_on(scenario, roads, seed)?;
         let (lamps_on, dark) = (is_dim(&site), site_is_dark(&site));
         film(&mut site, &course, lamps_on, dark);
         Ok((site, report))
@@ -55,11 +72,21 @@ fn site_is_dark(site: &Site) -> bool {
 }
 
 /// Roads and surroundings of a site, and the course of its traffic before it is filmed.
+#[cfg(test)]
 pub(crate) fn stage(scenario: &Scenario, seed: u64) -> Result<(Site, Course, Report), Error> {
+    stage_on(scenario, None, seed)
+}
+
+fn stage_on(
+    scenario: &Scenario,
+    roads: Option<&Network>,
+    seed: u64,
+) -> Result<(Site, Course, Report), Error> {
     scenario.check()?;
     let mut last = None;
     for attempt in 0..ATTEMPTS {
-        match try_stage(scenario, mix(seed.wrapping_mul(ATTEMPTS).wrapping_add(attempt)), seed) {
+        let varied = mix(seed.wrapping_mul(ATTEMPTS).wrapping_add(attempt));
+        match try_stage(scenario, roads, varied, seed) {
             Ok((site, course)) => {
                 let report = Report {
                     attempts: attempt + 1,
@@ -75,8 +102,16 @@ pub(crate) fn stage(scenario: &Scenario, seed: u64) -> Result<(Site, Course, Rep
     Err(last.expect("at least one attempt was made"))
 }
 
-fn try_stage(scenario: &Scenario, seed: u64, given: u64) -> Result<(Site, Course), Error> {
-    let network = Network::generate(&scenario.network(seed), seed)?;
+fn try_stage(
+    scenario: &Scenario,
+    roads: Option<&Network>,
+    seed: u64,
+    given: u64,
+) -> Result<(Site, Course), Error> {
+    let network = match roads {
+        Some(roads) => roads.clone(),
+        None => Network::generate(&scenario.network(seed), seed)?,
+    };
     let mut site = Site { environment: scenario.environment(seed, 0.0), ..Site::default() };
     site.roads = network;
     let roads = site.roads.clone();

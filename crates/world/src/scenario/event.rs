@@ -281,6 +281,11 @@ impl Event {
         )
     }
 
+    /// Needs a kerb, and so a street.
+    pub(crate) fn is_at_street(&self) -> bool {
+        self.is_at_kerb()
+    }
+
     /// Comes from beside the road.
     pub(crate) fn is_at_edge(&self) -> bool {
         self.is_at_kerb() && !matches!(self, Self::Cyclist { .. })

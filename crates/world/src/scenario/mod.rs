@@ -188,7 +188,36 @@ impl Scenario {
         for event in &self.events {
             event.check(ego_m_s, self.duration_s())?;
         }
+        self.check_place()?;
         self.network(0).check()
+    }
+
+    /// The place has what turns and events need.
+    fn check_place(&self) -> Result<(), Error> {
+        let conflict = |what: String| Err(Error::ScenarioConflict { what });
+        let motorway = self.place.setting == Some(Setting::Motorway);
+        let turns = matches!(self.ego.turn, Some(Side::Left | Side::Right));
+        if turns && motorway {
+            return conflict(
+                "`ego.turn` needs junctions, and a motorway has none to turn at".into(),
+            );
+        }
+        if turns && self.place.junctions.as_ref().is_some_and(Vec::is_empty) {
+            let what = "`ego.turn` needs junctions, and `place.junctions` is empty; give it one";
+            return conflict(what.into());
+        }
+        for event in &self.events {
+            let name = event.name();
+            if motorway && event.is_at_street() {
+                let what = "happens on streets; a motorway has no kerb: choose another";
+                return conflict(format!("`{name}` {what} `place.setting`"));
+            }
+            if event.needs_two_lanes() && self.place.lanes == Some(1) {
+                let what = "needs a second lane in the ego's direction; `place.lanes` is 1, give 2";
+                return conflict(format!("`{name}` {what} or more"));
+            }
+        }
+        Ok(())
     }
 
     /// Length of the clip, seconds.
@@ -206,7 +235,13 @@ impl Scenario {
             d if d < 0.85 => Setting::Rural,
             _ => Setting::Motorway,
         };
-        let setting = place.setting.unwrap_or(drawn);
+        // What happens on streets, or turns at junctions, is not drawn onto a motorway.
+        let on_street = matches!(self.ego.turn, Some(Side::Left | Side::Right))
+            || self.events.iter().any(Event::is_at_street);
+        let setting = place.setting.unwrap_or(match drawn {
+            Setting::Motorway if on_street => Setting::Urban,
+            drawn => drawn,
+        });
         let speed_m_s = self.ego.speed_m_s.unwrap_or(match setting {
             Setting::Urban | Setting::Suburban => 14.0,
             Setting::Rural => 28.0,
@@ -333,6 +368,16 @@ mod tests {
         );
         check("[[event]]\nkind = \"hard_brake\"\nat_s = 50.0", "`hard_brake.at_s` is 50");
         check("= 3", "line 1");
+        check(
+            "[place]\nsetting = \"motorway\"\n[[event]]\nkind = \"bus_stop\"",
+            "`bus_stop` happens on streets",
+        );
+        check("[place]\njunctions = []\n[ego]\nturn = \"left\"", "`place.junctions` is empty");
+        check("[place]\nsetting = \"motorway\"\n[ego]\nturn = \"right\"", "`ego.turn`");
+        check(
+            "[place]\nlanes = 1\n[[event]]\nkind = \"cut_in\"",
+            "`cut_in` needs a second lane in the ego's direction; `place.lanes` is 1",
+        );
     }
 
     #[test]
@@ -342,5 +387,7 @@ mod tests {
         let first = scenario.network(0);
         assert!((1..20).any(|seed| scenario.network(seed) != first), "seeds choose the place");
         assert_eq!(scenario.environment(4, 0.0), scenario.environment(4, 0.0));
+        let stop = Scenario::parse("[[event]]\nkind = \"bus_stop\"").unwrap();
+        assert!((0..60).all(|seed| stop.network(seed).setting != Setting::Motorway));
     }
 }

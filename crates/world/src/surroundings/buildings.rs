@@ -170,7 +170,7 @@ fn raise(
     let mesh = kit.add_mesh(solid);
     let origin = footprint.at(0.0, -0.5 * draft.depth_m());
     let p = Point3::new(origin.x, origin.y, ground - skipped_m);
-    kit.stand(mesh, standing(p, footprint.yaw_rad));
+    kit.stand(mesh, standing(p, footprint.heading_rad));
 }
 
 fn wall(kind: Kind, stream: &mut Stream, kit: &mut Kit<'_>) -> Paint {

@@ -19,12 +19,12 @@ mod works;
 
 use serde::{Deserialize, Serialize};
 
+pub use crate::footprint::Footprint;
 use crate::noise::mix;
 use crate::roads::Network;
 use crate::site::Site;
 use frontage::frontages;
 use kit::Kit;
-pub use plot::Footprint;
 use plot::Plot;
 
 /// How much stands along the roads.

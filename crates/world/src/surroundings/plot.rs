@@ -2,61 +2,10 @@
 
 use std::collections::HashMap;
 
-use nalgebra::{Point2, Point3, Vector2};
+use nalgebra::{Point2, Point3};
 
+pub(super) use crate::footprint::Footprint;
 use crate::roads::{GroundClass, Network};
-
-/// A rectangle on the ground.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Footprint {
-    /// Its middle in `World`, metres.
-    pub centre_m: [f64; 2],
-    /// Half its length along its own x and y, metres.
-    pub half_m: [f64; 2],
-    /// Direction of its x axis, radians.
-    pub yaw_rad: f64,
-}
-
-impl Footprint {
-    pub(crate) fn round(p: Point2<f64>, radius_m: f64) -> Self {
-        Self { centre_m: [p.x, p.y], half_m: [radius_m; 2], yaw_rad: 0.0 }
-    }
-
-    pub(crate) fn new(p: Point2<f64>, half_m: [f64; 2], yaw_rad: f64) -> Self {
-        Self { centre_m: [p.x, p.y], half_m, yaw_rad }
-    }
-
-    fn axes(&self) -> [Vector2<f64>; 2] {
-        let (sin, cos) = self.yaw_rad.sin_cos();
-        [Vector2::new(cos, sin), Vector2::new(-sin, cos)]
-    }
-
-    fn reach_m(&self) -> f64 {
-        self.half_m[0].hypot(self.half_m[1])
-    }
-
-    /// A point of it, in its own axes.
-    pub(crate) fn at(&self, x_m: f64, y_m: f64) -> Point2<f64> {
-        let [u, v] = self.axes();
-        Point2::new(self.centre_m[0], self.centre_m[1]) + u * x_m + v * y_m
-    }
-
-    /// Whether two rectangles overlap: no side of either parts them.
-    pub fn overlaps(&self, other: &Self) -> bool {
-        let between = Vector2::new(
-            other.centre_m[0] - self.centre_m[0],
-            other.centre_m[1] - self.centre_m[1],
-        );
-        let parts = |axis: &Vector2<f64>| {
-            let reach = |one: &Self| {
-                let [u, v] = one.axes();
-                one.half_m[0] * u.dot(axis).abs() + one.half_m[1] * v.dot(axis).abs()
-            };
-            between.dot(axis).abs() > reach(self) + reach(other)
-        };
-        !self.axes().iter().chain(&other.axes()).any(parts)
-    }
-}
 
 /// What may be under a thing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -148,7 +97,7 @@ impl<'a> Plot<'a> {
 }
 
 fn cells(footprint: &Footprint) -> [[i64; 2]; 2] {
-    let reach = footprint.reach_m();
-    let cell = |sign: f64| footprint.centre_m.map(|c| ((c + sign * reach) / CELL_M).floor() as i64);
+    let (reach, centre) = (footprint.radius_m(), [footprint.centre_m.x, footprint.centre_m.y]);
+    let cell = |sign: f64| centre.map(|c| ((c + sign * reach) / CELL_M).floor() as i64);
     [cell(-1.0), cell(1.0)]
 }

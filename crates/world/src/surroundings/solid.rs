@@ -1,5 +1,6 @@
 //! Meshes from simple solids.
 
+use crate::axes::across;
 use nalgebra::{Point2, Point3, Vector3};
 use ommatidia_scene::ClassId;
 
@@ -132,14 +133,6 @@ impl Solid {
     ) {
         self.face(&[middle - u, middle - v, middle + u, middle + v], paint);
     }
-}
-
-/// Two unit vectors across a direction; the three are right-handed.
-fn across(direction: Vector3<f64>) -> (Vector3<f64>, Vector3<f64>) {
-    let ahead = direction.try_normalize(1e-9).unwrap_or_else(Vector3::z);
-    let helper = if ahead.z.abs() < 0.9 { Vector3::z() } else { Vector3::x() };
-    let u = helper.cross(&ahead).normalize();
-    (u, ahead.cross(&u))
 }
 
 /// To the right and upwards for who looks at something that faces along a horizontal direction.

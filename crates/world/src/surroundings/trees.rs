@@ -209,9 +209,7 @@ pub(super) fn in_ball(stream: &mut Stream) -> Vector3<f64> {
 
 /// Two unit vectors across a direction, turned about it.
 pub(super) fn frame(facing: Vector3<f64>, turn: f64) -> (Vector3<f64>, Vector3<f64>) {
-    let helper = if facing.z.abs() < 0.9 { Vector3::z() } else { Vector3::x() };
-    let u = helper.cross(&facing).normalize();
-    let v = facing.cross(&u);
+    let (u, v) = crate::axes::across(facing);
     (u * turn.cos() + v * turn.sin(), v * turn.cos() - u * turn.sin())
 }
 

@@ -34,7 +34,7 @@ pub(crate) struct Met {
     pub(super) instance: u32,
     pub(super) triangle: crate::site::Triangle,
     /// Along the ray, metres.
-    pub(super) distance: f64,
+    pub(crate) distance: f64,
     pub(super) p_in_world: Point3<f64>,
     /// In the frame of the part, if it moves; else as in the world.
     pub(super) p_in_part: Point3<f64>,
@@ -46,6 +46,11 @@ pub(crate) struct Met {
 }
 
 impl<'a> Moment<'a> {
+    /// What was met belongs to an actor, not to the street.
+    pub(crate) fn is_of_actor(&self, met: &Met) -> bool {
+        self.stage.site.instances[met.instance as usize].actor.is_some()
+    }
+
     /// The stage from one time to another (s); the same for an instant.
     pub fn new(stage: &'a Stage, start_s: f64, end_s: f64) -> Self {
         let keys = if end_s > start_s { KEYS } else { 1 };

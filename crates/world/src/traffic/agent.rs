@@ -2,11 +2,11 @@
 
 use nalgebra::{Point2, Vector2};
 
-use super::collide::Footprint;
 use super::idm::Driver;
 use super::kind::{Kind, Rig};
 use super::path::{Path, Shift, left_at};
 use crate::actors::Model;
+use crate::footprint::Footprint;
 
 /// A body that is drawn along by its front point: car, trailer, or (without a wheelbase) a person.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -4,11 +4,11 @@ use nalgebra::{Point2, Vector3};
 use ommatidia_geometry::{Ego, Pose, World};
 use ommatidia_scene::TrackId;
 
-use super::collide::Footprint;
 use super::kind::{Kind, Library};
 use super::simulate::STEP_S;
 use crate::actors::CarStyle;
 use crate::actors::Model;
+use crate::footprint::Footprint;
 use crate::site::Site;
 
 /// What the vehicle with the rig is; it has a box but no mesh in the site.

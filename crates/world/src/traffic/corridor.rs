@@ -3,7 +3,7 @@
 use nalgebra::{Point2, Vector2};
 
 use super::agent::Agent;
-use super::collide::Footprint;
+use crate::footprint::Footprint;
 
 const STEP_M: f64 = 1.5;
 

@@ -8,12 +8,12 @@ use ommatidia_geometry::{Ego, Pose, World, frames};
 use ommatidia_scene::TrackId;
 
 use super::agent::{Agent, Mind};
-use super::collide::Footprint;
 use super::ground::{Lifted, lift};
 use super::kind::{Kind, Library};
 use super::repair::Course;
 use super::simulate::{Moment, STEP_S};
 use crate::actors::{Bone, Joint, Limb, Model, Signal, Stride};
+use crate::footprint::Footprint;
 use crate::look::Lamp;
 use crate::motion::{Keys, Motion};
 use crate::site::{Actor, ActorId, Instance, MeshId, PartPoint, Site};

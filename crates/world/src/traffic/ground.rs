@@ -3,10 +3,10 @@
 use nalgebra::{Point2, UnitQuaternion, Vector2, Vector3};
 use ommatidia_geometry::{Pose, World, frames};
 
-use super::collide::Footprint;
 use super::kind::Kind;
 use super::simulate::{Moment, STEP_S};
 use crate::actors::Model;
+use crate::footprint::Footprint;
 use crate::roads::Network;
 
 /// A vehicle's or person's poses over a clip.
@@ -53,14 +53,13 @@ fn slope(network: &Network, box_: &Footprint, model: &Model, guess_m: f64) -> [f
     [rear - axles.rear_m * pitch.tan(), pitch, roll]
 }
 
-/// Means over three steps, so that kerbs and seams do not jolt.
+/// Means over three steps, so that kerbs and seams do not jolt. The ends stay: a mean of one side alone would be a
+/// step of height on every slope, and that a blow.
 fn smooth(values: &mut [[f64; 3]]) {
     let raw = values.to_vec();
-    for i in 0..raw.len() {
-        let (from, to) = (i.saturating_sub(1), (i + 1).min(raw.len() - 1));
+    for (i, around) in raw.windows(3).enumerate() {
         for axis in 0..3 {
-            let sum: f64 = raw[from..=to].iter().map(|v| v[axis]).sum();
-            values[i][axis] = sum / (to - from + 1) as f64;
+            values[i + 1][axis] = around.iter().map(|v| v[axis]).sum::<f64>() / 3.0;
         }
     }
 }
@@ -91,9 +90,12 @@ pub(crate) fn lift(
     let springs = model.axles.front_m > model.axles.rear_m;
     for (i, (box_, moment)) in boxes.iter().zip(moments).enumerate() {
         let [height, pitch, roll] = slopes[i];
-        let before = boxes[i.saturating_sub(1)].heading_rad;
-        let turn = (box_.heading_rad - before + std::f64::consts::PI)
-            .rem_euclid(std::f64::consts::TAU)
+        // The first turns as the second does.
+        let [before, here] = match i {
+            0 => [box_.heading_rad, boxes.get(1).unwrap_or(box_).heading_rad],
+            _ => [boxes[i - 1].heading_rad, box_.heading_rad],
+        };
+        let turn = (here - before + std::f64::consts::PI).rem_euclid(std::f64::consts::TAU)
             - std::f64::consts::PI;
         let across = moment.speed_m_s * turn / STEP_S;
         let (dive_to, sway_to) = if !springs {
@@ -103,6 +105,10 @@ pub(crate) fn lift(
         } else {
             (DIVE_RAD * moment.accel_m_s2, (SWAY_RAD * across).clamp(-0.05, 0.05))
         };
+        // It has driven before the clip: its springs are settled.
+        if i == 0 {
+            (dive, sway) = (dive_to, sway_to);
+        }
         // Springs settle within a quarter of a second.
         dive += 0.2 * (dive_to - dive);
         sway += 0.2 * (sway_to - sway);
@@ -115,4 +121,24 @@ pub(crate) fn lift(
         lifted.body.push(up(turned(box_.heading_rad, pitch + dive, roll + sway)));
     }
     lifted
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_constant_slope_stays_as_it_is() {
+        let slope: Vec<[f64; 3]> = (0..6).map(|i| [0.07 * f64::from(i), 0.05, 0.0]).collect();
+        let mut smoothed = slope.clone();
+        smooth(&mut smoothed);
+        for (a, b) in slope.iter().zip(&smoothed) {
+            assert!((0..3).all(|axis| (a[axis] - b[axis]).abs() < 1e-12), "{a:?} {b:?}");
+        }
+        for short in 0..3 {
+            let mut values = slope[..short].to_vec();
+            smooth(&mut values);
+            assert_eq!(values, slope[..short]);
+        }
+    }
 }

@@ -6,7 +6,6 @@
 
 mod agent;
 mod audit;
-mod collide;
 mod corridor;
 mod film;
 mod ground;
@@ -21,8 +20,10 @@ mod simulate;
 mod staging;
 mod yielding;
 
+pub use crate::footprint::Footprint;
+#[cfg(test)]
+pub(crate) use agent::Mind;
 pub use audit::{Overlap, ego_footprint, first_overlap};
-pub use collide::Footprint;
 pub(crate) use film::film;
 pub use idm::Driver;
 pub use kind::Kind;

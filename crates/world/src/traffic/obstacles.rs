@@ -4,8 +4,7 @@ use std::collections::HashSet;
 
 use nalgebra::{Point2, Vector2};
 
-use super::collide::Footprint;
-use crate::surroundings;
+use crate::footprint::Footprint;
 
 const CELL_M: f64 = 0.2;
 
@@ -22,10 +21,9 @@ fn cell(p: &Point2<f64>) -> (i32, i32) {
 
 impl Obstacles {
     /// Of what stands on the ground.
-    pub(crate) fn of(standing: &[surroundings::Footprint]) -> Self {
+    pub(crate) fn of(standing: &[Footprint]) -> Self {
         let mut cells = HashSet::new();
         for place in standing {
-            let (sin, cos) = place.yaw_rad.sin_cos();
             let [length, width] = place.half_m;
             let steps = |half: f64| (4.0 * half / CELL_M).ceil().max(1.0) as usize;
             let (along, across) = (steps(length), steps(width));
@@ -37,8 +35,7 @@ impl Obstacles {
                     }
                     let u = length * (2.0 * i as f64 / along as f64 - 1.0);
                     let v = width * (2.0 * j as f64 / across as f64 - 1.0);
-                    let offset = Vector2::new(cos * u - sin * v, sin * u + cos * v);
-                    cells.insert(cell(&(Point2::from(place.centre_m) + offset)));
+                    cells.insert(cell(&place.at(u, v)));
                 }
             }
         }
@@ -69,8 +66,7 @@ mod tests {
 
     #[test]
     fn walls_block_and_air_does_not() {
-        let wall =
-            surroundings::Footprint { centre_m: [10.0, 5.0], half_m: [4.0, 0.1], yaw_rad: 0.6 };
+        let wall = Footprint::new(Point2::new(10.0, 5.0), [4.0, 0.1], 0.6);
         let obstacles = Obstacles::of(&[wall]);
         let at = |along: f64, aside: f64| Footprint {
             centre_m: Point2::new(

@@ -3,11 +3,11 @@
 use nalgebra::{Point2, Vector3};
 
 use super::agent::{Agent, Mind};
-use super::collide::Footprint;
 use super::kind::{Kind, Library};
 use super::obstacles::Obstacles;
 use super::path::{Path, Turn, route};
 use crate::Error;
+use crate::footprint::Footprint;
 use crate::noise::Stream;
 use crate::roads::{LaneId, LaneKind, Network, Setting, WalkId};
 use crate::scenario::{Scenario, Side};
@@ -86,6 +86,12 @@ impl<'a> Cast<'a> {
             }
         }
         let Some((_, lanes)) = best else {
+            if needs_two {
+                let two = self.scenario.events.iter().find(|event| event.needs_two_lanes());
+                let what =
+                    "no road has a second lane in the ego's direction; set `place.lanes` to 2";
+                return Err(self.no_room(two.map_or("ego", crate::scenario::Event::name), what));
+            }
             return Err(self.no_room("ego", "there is no lane where it could begin"));
         };
         let path = Path::along(self.network, &lanes);

@@ -2,10 +2,10 @@
 //! taken out before the clip is filmed.
 
 use super::agent::Agent;
-use super::collide::Footprint;
 use super::obstacles::Obstacles;
 use super::place::WARM_UP_S;
 use super::simulate::{Moment, Simulation, touch};
+use crate::footprint::Footprint;
 use crate::roads::Network;
 
 /// Boxes stay this far apart, metres.

@@ -1,11 +1,11 @@
 //! The course of traffic in fixed steps.
 
 use super::agent::{Action, Agent, Mind, Trigger};
-use super::collide::Footprint;
 use super::corridor::Corridor;
 use super::idm::HARDEST_M_S2;
 use super::path::{Shift, left_at};
 use super::yielding::Scene;
+use crate::footprint::Footprint;
 use crate::roads::Network;
 
 /// Step of the simulation and of all poses, seconds.

@@ -11,7 +11,7 @@ use ommatidia_metrics::detection::nuscenes::{
     DetectionBox, DetectionProtocol, DetectionReport, OrientedBox, SampleCounts, SamplePredictions,
     SampleTruth, evaluate, yaw_of,
 };
-use ommatidia_metrics::statistics::{MetricRule, Record, Run, Share};
+use ommatidia_metrics::statistics::{MetricRule, Parts, Record, Run, Share};
 use ommatidia_scene::{Object, Taxonomy};
 use ommatidia_store::Labels;
 use ommatidia_store::results::nuscenes_submission::{self, Names, ResultBox, Task};
@@ -126,14 +126,22 @@ fn timed(
 
 pub(super) fn run(arguments: &DetectionArguments) -> Result<Evaluated, Failure> {
     let given = arguments.protocol.as_deref();
-    let result = match BoxFormat::of(arguments.format, &arguments.predictions) {
+    let (mut result, protocol) = match BoxFormat::of(arguments.format, &arguments.predictions) {
         BoxFormat::Kitti => return kitti::run(&arguments.truth, &arguments.predictions, given),
-        BoxFormat::Nuscenes => nuscenes(arguments, &resolve(given)?)?,
-        BoxFormat::Labels => labels(arguments, &resolve(given)?)?,
+        BoxFormat::Nuscenes => {
+            let protocol = resolve(given)?;
+            (nuscenes(arguments, &protocol)?, protocol)
+        }
+        BoxFormat::Labels => {
+            let protocol = resolve(given)?;
+            (labels(arguments, &protocol)?, protocol)
+        }
     };
     let mut run = Run::new("detection", RULES);
     run.records =
         result.samples_in_order.iter().zip(&result.report.per_sample).map(record).collect();
+    let samples = std::mem::take(&mut result.report.parts);
+    run.parts = Some(Parts::Detection { protocol: Box::new(protocol), samples });
     let text = describe(&result);
     Ok(Evaluated { result: serde_json::to_value(&result).map_err(Failure::input)?, text, run })
 }

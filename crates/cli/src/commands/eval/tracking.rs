@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
-use ommatidia_metrics::statistics::{MetricRule, Record, Run, Share};
+use ommatidia_metrics::statistics::{MetricRule, Parts, Record, Run, Share};
 use ommatidia_metrics::tracking::mot_challenge::{PredictedBox, TrueBox, frame};
 use ommatidia_metrics::tracking::nuscenes::{
     self as amota, AmotaProtocol, AmotaReport, PredictedTracks, TrackedBox, TrackedSample,
@@ -78,7 +78,7 @@ struct TrackingResult {
 }
 
 pub(super) fn run(arguments: &TrackingArguments) -> Result<Evaluated, Failure> {
-    let (result, keys) = match format_of(arguments) {
+    let (mut result, keys) = match format_of(arguments) {
         TrackFormat::Mot => mot_text(arguments)?,
         TrackFormat::Nuscenes => {
             let protocol: AmotaProtocol = resolve(arguments.protocol.as_deref())?;
@@ -96,6 +96,7 @@ pub(super) fn run(arguments: &TrackingArguments) -> Result<Evaluated, Failure> {
     let mut run = Run::new("tracking", RULES);
     let sequences = result.tracks.per_sequence.iter();
     run.records = sequences.zip(keys).map(|((_, found), key)| record(found, key)).collect();
+    run.parts = Some(Parts::Tracking { sequences: std::mem::take(&mut result.tracks.parts) });
     let text = describe(&result);
     Ok(Evaluated { result: serde_json::to_value(&result).map_err(Failure::input)?, text, run })
 }

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use ommatidia_scene::{Provenance, Rig};
-use ommatidia_store::{Error as StoreError, formats};
+use ommatidia_store::formats;
+use ommatidia_world::roads::{Network, Setting};
 use ommatidia_world::scenario::Scenario;
 use ommatidia_world::trace::Observed;
 use ommatidia_world::{DriveOptions, rig};
@@ -30,6 +31,9 @@ pub(crate) struct GenerateArguments {
     /// A scenario by name (see --list), or a TOML file (docs/worlds.md); left out, the seed decides everything
     #[arg(long, value_name = "NAME|FILE")]
     scenario: Option<String>,
+    /// Roads of an OpenDRIVE file in the place of the scenario's; of its `place` only `setting` and `works` count
+    #[arg(long, value_name = "FILE.xodr")]
+    roads: Option<PathBuf>,
     /// Seeds, from A up to but not including B [default: the one of --seed]
     #[arg(long, value_name = "A..B", value_parser = parse_seeds)]
     seeds: Option<Range<u64>>,
@@ -63,11 +67,19 @@ pub(super) struct Plan {
     pub(super) seeds: Range<u64>,
     name: String,
     scenario: Scenario,
+    roads: Option<Roads>,
     rig_name: String,
     /// As calibrated.
     pub(super) rig: Rig,
     drift: bool,
     options: DriveOptions,
+}
+
+/// Roads of a file.
+struct Roads {
+    network: Network,
+    /// Name of the file and hash of its content: the clip depends on them.
+    config: Value,
 }
 
 impl GenerateArguments {
@@ -87,6 +99,10 @@ impl GenerateArguments {
             scenario.duration_s = self.seconds;
             scenario.check().map_err(|cause| Failure::input(format!("--seconds: {cause}")))?;
         }
+        let roads = match &self.roads {
+            Some(path) => Some(roads_of(path, scenario.place.setting.unwrap_or_default())?),
+            None => None,
+        };
         let frames = ((seconds * self.rate).round() as usize).max(1);
         let options = DriveOptions {
             frames,
@@ -100,7 +116,7 @@ impl GenerateArguments {
         };
         let rig = rig_of(&self.rig, self.size)?;
         let rig_name = self.rig.clone();
-        Ok(Plan { out, seeds, name, scenario, rig_name, rig, drift: self.drift, options })
+        Ok(Plan { out, seeds, name, scenario, roads, rig_name, rig, drift: self.drift, options })
     }
 }
 
@@ -118,11 +134,20 @@ fn scenario_of(name: Option<&str>) -> Result<(String, Scenario), Failure> {
     if path.extension().is_none_or(|extension| extension != "toml") {
         return Ok((name.to_owned(), Scenario::named(name).map_err(Failure::input)?));
     }
-    let text = std::fs::read_to_string(path).map_err(|cause| StoreError::read(path, cause))?;
+    let text = ommatidia_store::results::text::read_settings(path)?;
     let scenario = Scenario::parse(&text)
         .map_err(|cause| Failure::input(format!("{}: {cause}", path.display())))?;
     let stem = path.file_stem().unwrap_or_default().to_string_lossy();
     Ok((stem.into_owned(), scenario))
+}
+
+fn roads_of(path: &Path, setting: Setting) -> Result<Roads, Failure> {
+    let text = ommatidia_store::results::text::read(path)?;
+    let network = Network::from_opendrive(&text, setting)
+        .map_err(|cause| Failure::input(format!("{}: {cause}", path.display())))?;
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let hash = ommatidia_store::hash::of_bytes(text.as_bytes()).to_string();
+    Ok(Roads { network, config: json!({ "file": name, "content_hash": hash }) })
 }
 
 fn rig_of(name: &str, size: Option<[u32; 2]>) -> Result<Rig, Failure> {
@@ -150,18 +175,24 @@ impl Plan {
     /// Builds the world of a seed and starts the drive through it.
     pub(super) fn start(&self, seed: u64) -> Result<Rendered, Failure> {
         let options = DriveOptions { seed, ..self.options };
-        let shoot = Shoot { scenario: &self.scenario, rig: &self.rig, drift: self.drift, options };
+        let roads = self.roads.as_ref().map(|roads| &roads.network);
+        let (scenario, rig, drift) = (&self.scenario, &self.rig, self.drift);
+        let shoot = Shoot { scenario, roads, rig, drift, options };
         Rendered::start(&shoot, (self.id(seed), self.config(seed)))
             .map_err(|cause| Failure::input(format!("{} with seed {seed}: {cause}", self.name)))
     }
 
     /// Everything that the clip of a seed depends on.
     pub(super) fn config(&self, seed: u64) -> Value {
-        json!({
+        let mut config = json!({
             "world": self.name, "scenario": self.scenario, "seed": seed, "rig": self.rig_name,
             "cameras": self.rig, "frames": self.options.frames, "rate_hz": self.options.rate_hz,
             "observed": format!("{:?}", self.options.observed).to_lowercase(), "drift": self.drift,
-        })
+        });
+        if let Some(roads) = &self.roads {
+            config["roads"] = roads.config.clone();
+        }
+        config
     }
 
     pub(super) fn provenance(&self, seed: u64) -> Provenance {

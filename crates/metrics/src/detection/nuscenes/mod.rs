@@ -6,6 +6,7 @@ mod boxes;
 mod curve;
 pub(crate) mod filter;
 mod matching;
+mod parts;
 mod protocol;
 mod report;
 #[cfg(test)]
@@ -18,6 +19,7 @@ use rayon::prelude::*;
 pub use boxes::{DetectionBox, OrientedBox, SamplePredictions, SampleTruth, yaw_of};
 pub use curve::Curve;
 pub use filter::Uncounted;
+pub use parts::{PartsPool, SampleParts};
 pub use protocol::{DetectionClass, DetectionProtocol, TruePositiveError};
 pub use report::{ClassReport, DetectionReport, SampleCounts};
 
@@ -49,6 +51,7 @@ pub fn evaluate(
         })
         .collect::<Result<_, _>>()?;
     let per_sample = matches.iter().map(SampleMatches::counts).collect();
+    let parts = matches.par_iter().map(SampleParts::of).collect();
     let (mut truth_out, mut predicted_out) = (Uncounted::default(), Uncounted::default());
     let mut classes = vec![ClassMatches::default(); protocol.classes.len()];
     for sample in matches {
@@ -61,7 +64,7 @@ pub fn evaluate(
     let curves: Vec<ClassCurves> =
         classes.into_par_iter().map(|class| curves_of(class, protocol)).collect();
     let report = summarise(&curves, truth_out, predicted_out, protocol);
-    Ok(DetectionReport { per_sample, ..report })
+    Ok(DetectionReport { per_sample, parts, ..report })
 }
 
 fn curves_of(mut class: ClassMatches, protocol: &DetectionProtocol) -> ClassCurves {

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::curve::Curve;
 use super::filter::Uncounted;
+use super::parts::SampleParts;
 use super::protocol::{DetectionProtocol, TruePositiveError};
 use crate::numeric::{mean, nan_mean};
 
@@ -35,6 +36,9 @@ pub struct DetectionReport {
     /// What each sample has in it, in the order of the predictions; for comparing runs.
     #[serde(skip)]
     pub per_sample: Vec<SampleCounts>,
+    /// The same for mAP and NDS.
+    #[serde(skip)]
+    pub parts: Vec<SampleParts>,
 }
 
 /// Boxes of one sample that count, of all classes.
@@ -141,5 +145,6 @@ pub(super) fn summarise(
         truth,
         predictions,
         per_sample: Vec::new(),
+        parts: Vec::new(),
     }
 }

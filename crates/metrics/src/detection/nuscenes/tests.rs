@@ -155,3 +155,47 @@ fn nothing_at_all_scores_nothing() {
     let report = evaluate(&[], &[], &protocol()).unwrap();
     assert_eq!((report.map, report.nds, report.mate), (0.0, 0.0, 1.0));
 }
+
+#[test]
+fn parts_give_the_same_figures_again() {
+    let protocol = protocol();
+    let sample = |name: &str| format!("s{name}");
+    let mut random = ommatidia_geometry::ransac::Random::new(5);
+    let (mut truths, mut found) = (Vec::new(), Vec::new());
+    for i in 0..8 {
+        let mut boxes: Vec<DetectionBox> = Vec::new();
+        for k in 0..6 {
+            boxes.push(car(-40.0 + 12.0 * f64::from(k), 0.0));
+        }
+        let predicted = boxes
+            .iter()
+            .map(|b| {
+                let x = b.center_m[0] + 3.0 * random.uniform();
+                // Ties within and between samples.
+                let score = (5.0 * random.uniform()).ceil() / 5.0;
+                DetectionBox { velocity_m_s: [f64::NAN; 2], ..car(x, score) }
+            })
+            .collect();
+        let name = sample(&i.to_string());
+        truths.push(SampleTruth { sample: name.clone(), boxes, ..SampleTruth::default() });
+        found.push(SamplePredictions { sample: name, boxes: predicted });
+    }
+    let all = evaluate(&truths, &found, &protocol).unwrap();
+    let text = serde_json::to_string(&all.parts).unwrap();
+    let parts: Vec<SampleParts> = serde_json::from_str(&text).unwrap();
+    assert_eq!(parts, all.parts);
+    let pool = PartsPool::new(&protocol, parts.iter().collect()).unwrap();
+    assert_eq!(pool.map_and_nds(&[1; 8]), [all.map, all.nds]);
+    // Some left out.
+    let some = evaluate(&truths[2..7], &found[2..7], &protocol).unwrap();
+    assert_eq!(pool.map_and_nds(&[0, 0, 1, 1, 1, 1, 1, 0]), [some.map, some.nds]);
+    // One drawn twice is another of the same.
+    let (mut more, mut more_found) = (truths.clone(), found.clone());
+    more.push(SampleTruth { sample: "again".into(), ..truths[7].clone() });
+    more_found.push(SamplePredictions { sample: "again".into(), ..found[7].clone() });
+    let twice = evaluate(&more, &more_found, &protocol).unwrap();
+    let again = pool.map_and_nds(&[1, 1, 1, 1, 1, 1, 1, 2]);
+    assert!((again[0] - twice.map).abs() < 0.02 && (again[1] - twice.nds).abs() < 0.02);
+    let few = [SampleParts::default()];
+    assert!(PartsPool::new(&protocol, few.iter().collect()).is_err());
+}

@@ -19,7 +19,7 @@ use profile::Style;
 pub(crate) fn plan(options: &NetworkOptions, seed: u64) -> Plan {
     let mut stream = Stream::new(seed ^ 0x726f_6164);
     let style = Style::draw(options, &mut stream);
-    let relief = Relief::new(style.grade, &mut stream);
+    let relief = Relief::new(style.grade, options.grade.is_some(), &mut stream);
     let plan = Plan { setting: options.setting, ..Plan::default() };
     let mut draft = Draft { plan, style, relief, stream };
     if options.setting == Setting::Motorway {

@@ -1,4 +1,4 @@
-//! Who touches whom: oriented boxes in plan.
+//! Rectangles on the ground: what stands where, and who touches whom.
 
 use nalgebra::{Point2, Vector2};
 
@@ -14,6 +14,27 @@ pub struct Footprint {
 }
 
 impl Footprint {
+    /// A rectangle around a point.
+    pub(crate) fn new(centre_m: Point2<f64>, half_m: [f64; 2], heading_rad: f64) -> Self {
+        Self { centre_m, heading_rad, half_m }
+    }
+
+    /// The square around a circle.
+    pub(crate) fn round(centre_m: Point2<f64>, radius_m: f64) -> Self {
+        Self::new(centre_m, [radius_m; 2], 0.0)
+    }
+
+    /// A point of it, in its own axes.
+    pub(crate) fn at(&self, x_m: f64, y_m: f64) -> Point2<f64> {
+        let [x, y] = self.axes();
+        self.centre_m + x * x_m + y * y_m
+    }
+
+    /// Both overlap, edges included.
+    pub fn overlaps(&self, other: &Self) -> bool {
+        self.gap_m(other) <= 0.0
+    }
+
     fn axes(&self) -> [Vector2<f64>; 2] {
         let (sin, cos) = self.heading_rad.sin_cos();
         [Vector2::new(cos, sin), Vector2::new(-sin, cos)]
@@ -32,16 +53,21 @@ impl Footprint {
         if offset.norm_squared() > reach * reach {
             return false;
         }
+        self.gap_m(other) < margin_m
+    }
+
+    /// The largest gap along a side's normal, metres; negative where no side parts them.
+    fn gap_m(&self, other: &Self) -> f64 {
+        let offset = other.centre_m - self.centre_m;
         let (mine, theirs) = (self.axes(), other.axes());
-        mine.iter().chain(&theirs).all(|axis| {
-            let extent = |axes: &[Vector2<f64>; 2], half: &[f64; 2]| {
-                axes[0].dot(axis).abs() * half[0] + axes[1].dot(axis).abs() * half[1]
-            };
-            let gap = offset.dot(axis).abs()
-                - extent(&mine, &self.half_m)
-                - extent(&theirs, &other.half_m);
-            gap < margin_m
-        })
+        let extent = |axes: &[Vector2<f64>; 2], half: &[f64; 2], axis: &Vector2<f64>| {
+            axes[0].dot(axis).abs() * half[0] + axes[1].dot(axis).abs() * half[1]
+        };
+        let gap = |axis: &Vector2<f64>| {
+            let reach = extent(&mine, &self.half_m, axis) + extent(&theirs, &other.half_m, axis);
+            offset.dot(axis).abs() - reach
+        };
+        mine.iter().chain(&theirs).map(gap).fold(f64::NEG_INFINITY, f64::max)
     }
 
     /// Points along its edge, at most `step_m` apart.
