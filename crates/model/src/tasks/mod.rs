@@ -3,12 +3,17 @@
 mod blocks;
 pub mod depth;
 pub mod detection;
+pub mod instances;
+pub mod keypoints;
+pub mod lane_graph;
+pub mod lanes;
 pub mod occupancy;
 pub mod occupancy_flow;
 pub mod semantics;
 pub mod surface;
 #[cfg(test)]
 mod testing;
+pub mod tracking;
 mod voxels;
 
 use burn::{
@@ -145,6 +150,8 @@ macro_rules! tasks {
 tasks! {
     /// Class per pixel of each camera.
     semantics: Semantics,
+    /// Instance per pixel of each camera.
+    instances: Instances,
     /// Depth per pixel of each camera, as a distribution that the lift can use.
     depth: Depth,
     /// Free or a class for each voxel.
@@ -155,6 +162,12 @@ tasks! {
     surface: Surface,
     /// Boxes of what moves.
     detection: Detection,
+    /// Keypoints of people; behind detection in a list of tasks.
+    keypoints: Keypoints,
+    /// Centrelines as map segmentation.
+    lanes: Lanes,
+    /// Lanes as a graph, point after point.
+    lane_graph: LaneGraphs,
 }
 
 /// Width and height of the pictures of a batch, which all share.
@@ -181,4 +194,60 @@ fn camera_view<'a>(space: &'a mut VectorSpace, camera: &str) -> &'a mut CameraVi
         space.cameras.len() - 1
     });
     &mut space.cameras[index]
+}
+
+#[cfg(test)]
+mod tests {
+    use ommatidia_scene::GridSpec;
+
+    use super::{
+        testing::{features, pyramid_shapes, sample_with, space_shapes},
+        *,
+    };
+
+    const GRID: GridSpec =
+        GridSpec { min_corner_m: [-6.4, -6.4, -2.0], voxel_m: 0.8, size: [16, 16, 4] };
+
+    #[test]
+    fn every_task_runs_from_its_default_settings() {
+        let device = Device::flex();
+        let shapes = space_shapes(GRID);
+        let samples = [sample_with(&["a", "b"], [64, 32], VectorSpace::default())];
+        let features = features(&shapes, &samples, &device);
+        for settings in all_settings() {
+            let name = settings.name();
+            let head = Head::new(&settings, &shapes, &device).unwrap();
+            assert_eq!((head.name(), head.reads()), (name, settings.reads()));
+            let output = head.forward(&features);
+            let loss = head.loss(&output, &head.targets(&samples, &device)).into_scalar::<f32>();
+            assert_eq!(loss, 0.0, "{name}: nothing is known");
+            let mut decoded = vec![VectorSpace::default()];
+            head.decode(&output, &samples, &mut decoded);
+            assert_ne!(decoded[0], VectorSpace::default(), "{name} says something");
+            assert_eq!(head.scores(&decoded, &[VectorSpace::default()]), [], "{name}: no truth");
+            assert!(!head.baselines(&[]).is_empty(), "{name} has something to beat");
+        }
+    }
+
+    #[test]
+    fn settings_are_read_by_the_name_of_their_task() {
+        for settings in all_settings() {
+            let text = toml::to_string(&settings).unwrap();
+            assert!(text.starts_with(&format!("task = \"{}\"", settings.name())), "{text}");
+            assert_eq!(toml::from_str::<HeadSettings>(&text).unwrap(), settings);
+            let short = format!("task = \"{}\"", settings.name());
+            assert_eq!(toml::from_str::<HeadSettings>(&short).unwrap(), settings);
+            let wrong = toml::from_str::<HeadSettings>(&format!("{short}\nno_such_key = 1"));
+            assert!(wrong.unwrap_err().to_string().contains("no_such_key"));
+        }
+        assert!(toml::from_str::<HeadSettings>("task = \"telepathy\"").is_err());
+    }
+
+    #[test]
+    fn tasks_of_space_refuse_a_network_without() {
+        for settings in all_settings().iter().filter(|settings| settings.reads() == Reads::Space) {
+            let error = Head::new(settings, &pyramid_shapes(), &Device::flex()).unwrap_err();
+            assert!(error.to_string().contains("has none"), "{error}");
+        }
+    }
 }

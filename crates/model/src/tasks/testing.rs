@@ -71,7 +71,17 @@ pub(super) fn features(shapes: &Shapes, samples: &[Sample], device: &Device) -> 
 /// A head with small settings learns one batch: the loss falls to less than half in a few steps, and
 /// what it then says scores better than what it said before.
 pub(super) fn check_overfits<T: Task>(settings: &T::Settings, shapes: &Shapes, samples: &[Sample]) {
-    const STEPS: usize = 40;
+    check_overfits_at::<T>(settings, shapes, samples, 0.02, 40);
+}
+
+/// As [`check_overfits`], with a rate and a number of steps.
+pub(super) fn check_overfits_at<T: Task>(
+    settings: &T::Settings,
+    shapes: &Shapes,
+    samples: &[Sample],
+    rate: f64,
+    steps: usize,
+) {
     let device = Device::flex().autodiff();
     let features = features(shapes, samples, &device);
     let mut head = T::new(settings, shapes, &device).unwrap();
@@ -85,13 +95,13 @@ pub(super) fn check_overfits<T: Task>(settings: &T::Settings, shapes: &Shapes, s
     let score_before = score(&head);
     let mut optimizer = AdamConfig::new().init();
     let mut losses = Vec::new();
-    for _ in 0..STEPS {
+    for _ in 0..steps {
         let loss = head.loss(&head.forward(&features), &targets);
         losses.push(loss.clone().into_scalar::<f32>());
         let gradients = GradientsParams::from_grads(loss.backward(), &head);
-        head = optimizer.step(0.02, head, gradients);
+        head = optimizer.step(rate, head, gradients);
     }
-    assert!(losses[STEPS - 1] < 0.5 * losses[0], "{losses:?}");
+    assert!(losses[steps - 1] < 0.5 * losses[0], "{losses:?}");
     let score_after = score(&head);
     assert!(score_after > score_before, "{score_before} then {score_after}");
 }

@@ -36,7 +36,7 @@ fn street(shift: f64) -> VectorSpace {
         object(18, [3.3 + shift, 1.9, 0.8], 0.3, Some([8.0, 1.0, 0.0])),
         object(18, [-4.1, -3.2 + shift, 0.7], -2.8, Some([0.0, 0.0, 0.0])),
         object(27, [1.2, -2.7, 0.9], 1.5, None),
-        object(27, [1.9 + shift, -2.6, 0.9], 3.0, Some([-1.2, 0.4, 0.0])),
+        object(27, [2.4 + shift, -2.6, 0.9], 3.0, Some([-1.2, 0.4, 0.0])),
         // Outside of the grid, and of no class of the head.
         object(18, [90.0, 0.0, 0.8], 0.0, None),
         object(9, [0.0, 0.0, 0.8], 0.0, None),
