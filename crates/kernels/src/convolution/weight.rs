@@ -11,7 +11,7 @@ use crate::simd::{FLOATS, Isa, Kernel, Simd};
 const TILE: [usize; 2] = [8, 3];
 
 /// Pixels that are summed before the lanes are added up: a tile's output channels fit the first cache.
-const STRETCH: usize = 1024;
+const STRETCH: usize = 512;
 
 /// Input channels of one job, whose taps' sums one thread makes.
 const CHANNELS: usize = 16;
@@ -133,31 +133,38 @@ fn tile<I: Isa>(
     columns: &[&[f32]; TILE[1]],
 ) -> [[f32; TILE[1]]; TILE[0]] {
     let mut sums = [[isa.splat_f(0.0); TILE[1]]; TILE[0]];
-    let rows = rows.map(|row| row.as_chunks::<FLOATS>().0);
-    let columns = columns.map(|column| column.as_chunks::<FLOATS>().0);
-    for at in 0..rows[0].len() {
-        // SAFETY: all rows and columns have one length.
-        let values = columns.map(|column| isa.load_f(unsafe { column.get_unchecked(at) }));
-        for (sums, row) in sums.iter_mut().zip(&rows) {
-            // SAFETY: as above.
-            let given = isa.load_f(unsafe { row.get_unchecked(at) });
-            for (sum, &value) in sums.iter_mut().zip(&values) {
-                *sum = isa.mul_add_loosely(given, value, *sum);
+    for at in (0..rows[0].len() / FLOATS * FLOATS).step_by(FLOATS) {
+        let run = |all: &[f32]| {
+            // SAFETY: all rows and columns have one length, and whole vectors begin at `at`.
+            isa.load_f(unsafe { &*all.as_ptr().add(at).cast::<[f32; FLOATS]>() })
+        };
+        let mut values = [isa.splat_f(0.0); TILE[1]];
+        for c in 0..TILE[1] {
+            values[c] = run(columns[c]);
+        }
+        for r in 0..TILE[0] {
+            let given = run(rows[r]);
+            for c in 0..TILE[1] {
+                sums[r][c] = isa.mul_add_loosely(given, values[c], sums[r][c]);
             }
         }
     }
-    sums.map(|sums| {
-        sums.map(|sum| {
-            let mut lanes = [0.0; FLOATS];
-            isa.store_f(sum, &mut lanes);
-            let mut width = FLOATS / 2;
-            while width > 0 {
-                for lane in 0..width {
-                    lanes[lane] += lanes[lane + width];
-                }
-                width /= 2;
-            }
-            lanes[0]
-        })
-    })
+    let mut lanes = [[[0.0; FLOATS]; TILE[1]]; TILE[0]];
+    for r in 0..TILE[0] {
+        for c in 0..TILE[1] {
+            isa.store_f(sums[r][c], &mut lanes[r][c]);
+        }
+    }
+    lanes.map(|lanes| lanes.map(total))
+}
+
+/// Adds the lanes in a fixed order.
+#[inline(always)]
+fn total(mut lanes: [f32; FLOATS]) -> f32 {
+    for width in [8, 4, 2, 1] {
+        for lane in 0..width {
+            lanes[lane] += lanes[lane + width];
+        }
+    }
+    lanes[0]
 }
