@@ -15,15 +15,65 @@ use crate::simd::{Simd, multiversion};
 const SIDE: usize = 16;
 /// With one more on each side, for central differences.
 const WIDE: usize = SIDE + 2;
-const COUNT: f32 = (SIDE * SIDE) as f32;
 /// From the patch's centre to its first sample.
 const HALF: f32 = 0.5 * (SIDE as f32 - 1.0);
+/// Weight of a row or column: the biweight window. What is off the centre moves otherwise than the centre
+/// where the surface bends or turns, by the square of its offset; this window's variance is half of that
+/// of an even one, and so is the error.
+const WEIGHT: [f32; SIDE] = {
+    let mut weight = [0.0; SIDE];
+    let mut i = 0;
+    while i < SIDE {
+        let offset = (i as f32 - HALF) / (HALF + 1.0);
+        let parabola = 1.0 - offset * offset;
+        weight[i] = parabola * parabola;
+        i += 1;
+    }
+    weight
+};
+/// Sum of the weights of a patch.
+const COUNT: f32 = {
+    let (mut sum, mut i) = (0.0, 0);
+    while i < SIDE {
+        sum += WEIGHT[i];
+        i += 1;
+    }
+    sum * sum
+};
 
-/// Offsets in the image tracked from, for offsets in the image tracked to. The identity, unless the
-/// change of view is about known.
-pub type Warp = [[f32; 2]; 2];
+/// Offsets in the image tracked from, for offsets `(u, v)` in the image tracked to, pixels of the full
+/// image: the change of view, as far as it is known, to the second order. Patches on slanted planes need
+/// the second: seen from nearer, the lower half of a patch of road grows more than its upper half, and
+/// its middle is found too low by half the patch's variance times the curvature.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Warp {
+    /// Derivative: rows are x and y in the image tracked from, columns `u` and `v`.
+    pub linear: [[f32; 2]; 2],
+    /// Coefficients of `u²`, `u v`, `v²`, for x and y, 1/px.
+    pub quadratic: [[f32; 3]; 2],
+}
 
-const IDENTITY: Warp = [[1.0, 0.0], [0.0, 1.0]];
+impl Warp {
+    /// No change of view.
+    pub const IDENTITY: Self = Self { linear: [[1.0, 0.0], [0.0, 1.0]], quadratic: [[0.0; 3]; 2] };
+
+    fn is_finite(&self) -> bool {
+        self.linear.iter().flatten().chain(self.quadratic.iter().flatten()).all(|x| x.is_finite())
+    }
+
+    /// The same at a level of the pyramid, whose pixels are `scale` times as wide.
+    fn at_scale(&self, scale: f32) -> Self {
+        Self { quadratic: self.quadratic.map(|row| row.map(|q| q * scale)), ..*self }
+    }
+
+    /// The offset in the image tracked from.
+    pub fn offset(&self, u: f32, v: f32) -> [f32; 2] {
+        [0, 1].map(|axis| {
+            let ([a, b], [c, d, e]) = (self.linear[axis], self.quadratic[axis]);
+            a * u + b * v + (c * u + d * v) * u + e * v * v
+        })
+    }
+}
 
 /// How to track.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -65,7 +115,7 @@ pub fn track(
     options: &LkOptions,
 ) -> Option<Tracked> {
     let coarsest = options.coarsest.min(from.levels.len() - 1).min(to.levels.len() - 1);
-    let finite = point.iter().chain(&guess).chain(warp.iter().flatten()).all(|x| x.is_finite());
+    let finite = point.iter().chain(&guess).all(|x| x.is_finite()) && warp.is_finite();
     if !finite || !from.levels[0].holds(point) {
         return None;
     }
@@ -73,7 +123,7 @@ pub fn track(
     for index in (0..=coarsest).rev() {
         let scale = (1u32 << index) as f32;
         let at_level = |p: [f32; 2]| [p[0] / scale, p[1] / scale];
-        let patch = Patch::read(simd, &from.levels[index], at_level(point), warp);
+        let patch = Patch::read(simd, &from.levels[index], at_level(point), &warp.at_scale(scale));
         let aligned = patch.normal_inverse(options.min_strength).and_then(|inverse| {
             patch.align(simd, &to.levels[index], at_level(found), &inverse, options)
         });
@@ -101,13 +151,13 @@ pub fn correlate(
     (point, others): ([f32; 2], &[[f32; 2]]),
     warp: &Warp,
 ) -> Vec<Option<f32>> {
-    let scale = 1.0 / (1u32 << level) as f32;
-    let at_level = |p: [f32; 2]| [p[0] * scale, p[1] * scale];
+    let scale = (1u32 << level) as f32;
+    let at_level = |p: [f32; 2]| [p[0] / scale, p[1] / scale];
     let levels = from.levels.get(level).zip(to.levels.get(level));
     let Some((from, to)) = levels.filter(|(from, _)| from.holds(at_level(point))) else {
         return vec![None; others.len()];
     };
-    let patch = Patch::read(simd, from, at_level(point), warp);
+    let patch = Patch::read(simd, from, at_level(point), &warp.at_scale(scale));
     others.iter().map(|&other| patch.correlation(simd, to, at_level(other))).collect()
 }
 
@@ -144,18 +194,20 @@ impl Level {
     }
 }
 
-/// A template with its gradients, their means removed.
+/// A template with its gradients, their means removed, times the window's weights.
 struct Patch {
     values: [[f32; SIDE]; SIDE],
     by_x: [[f32; SIDE]; SIDE],
     by_y: [[f32; SIDE]; SIDE],
     mean: f32,
+    /// Weighted sums of products: x x, x y, y y, x t, y t, t t.
+    products: [f32; 6],
 }
 
 impl Patch {
     fn read(simd: Simd, level: &Level, centre: [f32; 2], warp: &Warp) -> Self {
         let mut wide = [[0.0; WIDE]; WIDE];
-        if *warp == IDENTITY {
+        if *warp == Warp::IDENTITY {
             let (start, weights) = level.corner(centre, WIDE);
             read_straight(simd, &level.data[start..], level.stride, &weights, &mut wide);
         } else {
@@ -163,9 +215,8 @@ impl Patch {
                 let v = j as f32 - HALF - 1.0;
                 for (i, value) in row.iter_mut().enumerate() {
                     let u = i as f32 - HALF - 1.0;
-                    let x = centre[0] + warp[0][0] * u + warp[0][1] * v;
-                    let y = centre[1] + warp[1][0] * u + warp[1][1] * v;
-                    *value = level.sample(x, y);
+                    let [x, y] = warp.offset(u, v);
+                    *value = level.sample(centre[0] + x, centre[1] + y);
                 }
             }
         }
@@ -174,6 +225,7 @@ impl Patch {
             by_x: [[0.0; SIDE]; SIDE],
             by_y: [[0.0; SIDE]; SIDE],
             mean: 0.0,
+            products: [0.0; 6],
         };
         differentiate(simd, &wide, &mut patch);
         patch
@@ -181,18 +233,7 @@ impl Patch {
 
     /// Inverse of the normal matrix of (x, y, gain); `None` with less texture than asked for.
     fn normal_inverse(&self, min_strength: f32) -> Option<Matrix3<f32>> {
-        let rows = self.values.iter().zip(&self.by_x).zip(&self.by_y);
-        let mut sums = [0.0f32; 6];
-        for ((values, by_x), by_y) in rows {
-            for ((&t, &x), &y) in values.iter().zip(by_x).zip(by_y) {
-                for (sum, product) in
-                    sums.iter_mut().zip([x * x, x * y, y * y, x * t, y * t, t * t])
-                {
-                    *sum += product;
-                }
-            }
-        }
-        let [xx, xy, yy, xt, yt, tt] = sums;
+        let [xx, xy, yy, xt, yt, tt] = self.products;
         // What the gain explains is no texture: the Schur complement of its row.
         let share = 1.0 / tt.max(f32::MIN_POSITIVE);
         let (a, b, c) = (xx - xt * xt * share, xy - xt * yt * share, yy - yt * yt * share);
@@ -244,7 +285,7 @@ impl Patch {
         }
         let (first, weights) = level.corner(centre, SIDE);
         let sums = compare(simd, &level.data[first..], level.stride, &weights, self);
-        let own: f32 = self.values.iter().flatten().map(|v| v * v).sum();
+        let own = self.products[5];
         let other = sums[4] - sums[3] * sums[3] / COUNT;
         let norm = (own * other).sqrt();
         (norm > 1e-3).then(|| sums[2] / norm)
@@ -273,7 +314,7 @@ multiversion! {
 }
 
 multiversion! {
-    /// Values and central differences of the inner patch, means removed.
+    /// Values and central differences of the inner patch, means removed, weighted.
     fn differentiate(simd, wide: &[[f32; WIDE]; WIDE], patch: &mut Patch) {
         let mut lanes = [[0.0f32; SIDE]; 3];
         for j in 0..SIDE {
@@ -284,26 +325,39 @@ multiversion! {
                 patch.values[j][i] = value;
                 patch.by_x[j][i] = by_x;
                 patch.by_y[j][i] = by_y;
-                lanes[0][i] += value;
-                lanes[1][i] += by_x;
-                lanes[2][i] += by_y;
+                let weight = WEIGHT[j] * WEIGHT[i];
+                lanes[0][i] += weight * value;
+                lanes[1][i] += weight * by_x;
+                lanes[2][i] += weight * by_y;
             }
         }
         let means = lanes.map(|lane| lane.iter().sum::<f32>() / COUNT);
         patch.mean = means[0];
+        let mut products = [[0.0f32; SIDE]; 6];
         for j in 0..SIDE {
             for i in 0..SIDE {
-                patch.values[j][i] -= means[0];
-                patch.by_x[j][i] -= means[1];
-                patch.by_y[j][i] -= means[2];
+                let weight = WEIGHT[j] * WEIGHT[i];
+                let t = patch.values[j][i] - means[0];
+                let x = patch.by_x[j][i] - means[1];
+                let y = patch.by_y[j][i] - means[2];
+                products[0][i] += weight * x * x;
+                products[1][i] += weight * x * y;
+                products[2][i] += weight * y * y;
+                products[3][i] += weight * x * t;
+                products[4][i] += weight * y * t;
+                products[5][i] += weight * t * t;
+                patch.values[j][i] = weight * t;
+                patch.by_x[j][i] = weight * x;
+                patch.by_y[j][i] = weight * y;
             }
         }
+        patch.products = products.map(|lane| lane.iter().sum());
     }
 }
 
 multiversion! {
-    /// Sums over the patch of the image (less the template's mean) times gradient x, gradient y and
-    /// template, of the image, and of its square. Lane by lane, so that every instruction set adds in
+    /// Weighted sums over the patch of the image (less the template's mean) times gradient x, gradient y
+    /// and template, of the image, and of its square. Lane by lane, so that every instruction set adds in
     /// the same order.
     fn compare(
         simd,
@@ -326,8 +380,9 @@ multiversion! {
                 lanes[0][i] += value * by_x[i];
                 lanes[1][i] += value * by_y[i];
                 lanes[2][i] += value * values[i];
-                lanes[3][i] += value;
-                lanes[4][i] += value * value;
+                let weighted = WEIGHT[j] * WEIGHT[i] * value;
+                lanes[3][i] += weighted;
+                lanes[4][i] += weighted * value;
             }
         }
         lanes.map(|lane| lane.iter().sum())
@@ -351,7 +406,7 @@ mod tests {
         let guess = [point[0] + guess[0], point[1] + guess[1]];
         let options = LkOptions::default();
         for simd in Simd::available() {
-            let found = track(simd, (&from, &to), point, guess, &IDENTITY, &options).unwrap();
+            let found = track(simd, (&from, &to), point, guess, &Warp::IDENTITY, &options).unwrap();
             let error = (found.position[0] - point[0] - shift[0])
                 .hypot(found.position[1] - point[1] - shift[1]);
             assert!(error < tolerance, "shift {shift:?}: off by {error} px");
@@ -375,7 +430,8 @@ mod tests {
         let (from, to) = (pyramid(&from), pyramid(&to));
         let options = LkOptions::default();
         let point = [60.0, 60.0];
-        let found = track(Simd::detect(), (&from, &to), point, point, &IDENTITY, &options).unwrap();
+        let found =
+            track(Simd::detect(), (&from, &to), point, point, &Warp::IDENTITY, &options).unwrap();
         let error = (found.position[0] - 61.3).hypot(found.position[1] - 59.4);
         assert!(error < 0.03, "off by {error} px");
     }
@@ -392,7 +448,7 @@ mod tests {
             small.levels[0].sample(x, y).round() as u8
         });
         let to = pyramid(&GrayImage::new(200, 200, data.collect()));
-        let warp = [[1.0 / scale, 0.0], [0.0, 1.0 / scale]];
+        let warp = Warp { linear: [[1.0 / scale, 0.0], [0.0, 1.0 / scale]], ..Warp::IDENTITY };
         let point = [110.0, 95.0];
         let options = LkOptions::default();
         let found =
@@ -403,12 +459,34 @@ mod tests {
     }
 
     #[test]
+    fn a_known_curvature_is_undone() {
+        // Rows of `to` show `from` at a square: as a road does from nearer.
+        let from = pyramid(&waves(200, 200, 0.0, 0.0));
+        let (centre, curvature) = ([110.0f32, 95.0f32], -4e-3f32);
+        let data = (0..200 * 200).map(|i| {
+            let x = (i % 200) as f32 + 0.5;
+            let v = (i / 200) as f32 + 0.5 - centre[1];
+            from.levels[0].sample(x, centre[1] + v + curvature * v * v).round() as u8
+        });
+        let to = pyramid(&GrayImage::new(200, 200, data.collect()));
+        let error = |quadratic: [[f32; 3]; 2]| {
+            let warp = Warp { quadratic, ..Warp::IDENTITY };
+            let options = LkOptions { coarsest: 1, ..LkOptions::default() };
+            let simd = Simd::detect();
+            let found = track(simd, (&from, &to), centre, centre, &warp, &options).unwrap();
+            (found.position[0] - centre[0]).hypot(found.position[1] - centre[1])
+        };
+        let (unknown, known) = (error([[0.0; 3]; 2]), error([[0.0; 3], [0.0, 0.0, curvature]]));
+        assert!(known < 0.01 && unknown > 0.04, "{known} px, not knowing it {unknown} px");
+    }
+
+    #[test]
     fn walls_rims_and_nonsense_are_refused() {
         let wall = pyramid(&GrayImage::new(80, 80, vec![100; 6400]));
         let texture = pyramid(&waves(80, 80, 0.0, 0.0));
         let (simd, options) = (Simd::detect(), LkOptions::default());
         let go = |from: &Pyramid, to: &Pyramid, point: [f32; 2], guess: [f32; 2]| {
-            track(simd, (from, to), point, guess, &IDENTITY, &options)
+            track(simd, (from, to), point, guess, &Warp::IDENTITY, &options)
         };
         assert_eq!(go(&wall, &wall, [40.0, 40.0], [40.0, 40.0]), None);
         assert_eq!(go(&texture, &texture, [-1.0, 40.0], [40.0, 40.0]), None);
@@ -417,8 +495,8 @@ mod tests {
         // On the rim itself the patch reads the border.
         assert!(go(&texture, &texture, [0.5, 0.5], [0.5, 0.5]).is_some());
         let places = ([40.0, 40.0], &[[40.0, 40.0], [400.0, 40.0]][..]);
-        assert_eq!(correlate(simd, (&texture, &wall), 0, places, &IDENTITY), [None, None]);
-        let same = correlate(simd, (&texture, &texture), 0, places, &IDENTITY);
+        assert_eq!(correlate(simd, (&texture, &wall), 0, places, &Warp::IDENTITY), [None, None]);
+        let same = correlate(simd, (&texture, &texture), 0, places, &Warp::IDENTITY);
         assert!(same[0].is_some_and(|c| c > 0.999) && same[1].is_none());
     }
 }

@@ -1,6 +1,6 @@
 //! Points followed from the reference keyframe's images into new ones, and between cameras.
 
-use nalgebra::Vector6;
+use nalgebra::{Vector3, Vector6};
 use ommatidia_geometry::{Camera, CameraModel, Ego, Intrinsics, Pose, World};
 use ommatidia_kernels::flow::{LkOptions, Pyramid, Warp, correlate, track};
 use ommatidia_kernels::simd::Simd;
@@ -11,7 +11,7 @@ use super::config::OdometryConfig;
 use super::shutter;
 use super::state::{Depth, Track};
 use super::triangulate::{Again, Distance, triangulate};
-use super::view::{NO_WARP, Transfer, View, Views, inverse_distance_from, ray, to_point, transfer};
+use super::view::{Facing, Transfer, View, Views, inverse_distance_from, ray, to_point, transfer};
 
 /// Nearest distance at which a partner's view is searched, metres.
 const NEAREST_M: f64 = 1.5;
@@ -23,6 +23,9 @@ const SEARCH_STEP_PX: f64 = 2.0;
 const UNIQUE: f32 = 0.02;
 /// Farthest that two cameras' sightings may be from a common point, pixels.
 const MAX_EPIPOLAR_PX: f64 = 1.0;
+
+/// Points this near to the vehicle's ground plane, metres, are taken to lie on ground.
+const GROUND_M: f64 = 0.25;
 
 /// What following needs to know.
 pub(super) struct Follower<'a> {
@@ -72,11 +75,11 @@ impl Follower<'_> {
                 (*world_from_ego * now.ego_from_camera).inverse() * world_from_before;
             let intrinsics = self.intrinsics(host);
             let inverse = inverse_distance_from(&point.landmark, &world_from_before);
+            let facing = facing(point, before, world_from_reference);
             let expected =
-                transfer((intrinsics, intrinsics), &now_from_before, point.pixel, inverse)?;
+                transfer((intrinsics, intrinsics), &now_from_before, point.pixel, inverse, facing)?;
             let guessed = point.depth == Depth::Guessed;
-            let warp = if guessed { NO_WARP } else { expected.warp };
-            let expected = Transfer { warp, ..expected };
+            let expected = if guessed { expected.undeformed() } else { expected };
             let coarsest = self.config.pyramid_levels - 1;
             self.there_and_back((before, now), point.pixel, &expected, coarsest)
         };
@@ -97,9 +100,8 @@ impl Follower<'_> {
         if there.correlation < self.config.min_correlation {
             return None;
         }
-        let back_warp = inverse_warp(&expected.warp);
         let options = LkOptions { coarsest: 1, ..options };
-        let back = track(self.simd, (to, from), there.position, pixel, &back_warp, &options)?;
+        let back = track(self.simd, (to, from), there.position, pixel, &expected.back, &options)?;
         let off = (back.position[0] - pixel[0]).hypot(back.position[1] - pixel[1]);
         (off <= self.config.max_round_trip_px).then_some(there.position)
     }
@@ -122,7 +124,7 @@ impl Follower<'_> {
                 Some(inverse) => inverse,
                 None => self.search((own, other), models, &other_from_own, pixel)?,
             };
-            let start = transfer(models, &other_from_own, pixel, inverse)?;
+            let start = transfer(models, &other_from_own, pixel, inverse, Facing::Camera)?;
             let coarsest = if expected.is_some() { 2 } else { 1 };
             let found = self.there_and_back((own, other), pixel, &start, coarsest)?;
             let again = Again {
@@ -149,7 +151,7 @@ impl Follower<'_> {
         pixel: [f32; 2],
     ) -> Option<f64> {
         let size = &other.pyramid.levels[0];
-        let at = |inverse: f64| transfer(models, other_from_own, pixel, inverse);
+        let at = |inverse: f64| transfer(models, other_from_own, pixel, inverse, Facing::Camera);
         let length = match (at(0.0), at(1.0 / NEAREST_M)) {
             (Some(far), Some(near)) => {
                 f64::from((near.pixel[0] - far.pixel[0]).hypot(near.pixel[1] - far.pixel[1]))
@@ -166,7 +168,7 @@ impl Follower<'_> {
             there.map_or([f32::NAN; 2], |p| [p.x as f32, p.y as f32])
         };
         let places: Vec<[f32; 2]> = (0..=steps).map(place).collect();
-        let warp = at(0.0).map_or(NO_WARP, |far| far.warp);
+        let warp = at(0.0).map_or(Warp::IDENTITY, |far| far.warp);
         let pyramids: (&Pyramid, &Pyramid) = (&own.pyramid, &other.pyramid);
         let levels = pyramids.0.levels.len().min(pyramids.1.levels.len());
         let level = SEARCH_LEVEL.min(levels - 1);
@@ -185,11 +187,13 @@ impl Follower<'_> {
     }
 }
 
-fn inverse_warp(warp: &Warp) -> Warp {
-    let [[a, b], [c, d]] = *warp;
-    let area = a * d - b * c;
-    if *warp == NO_WARP || area.abs() < 1e-3 {
-        return NO_WARP;
+/// Points of the ground lie in a level plane, others are taken to face the camera.
+fn facing(point: &Track, view: &View, world_from_ego: &Pose<World, Ego>) -> Facing {
+    let height = point.landmark.point_in_world().map(|p| (world_from_ego.inverse() * p).z);
+    let on_ground = point.depth == Depth::Measured && height.is_some_and(|z| z.abs() < GROUND_M);
+    if on_ground {
+        Facing::Along(view.ego_from_camera.inverse().rotate(&Vector3::z()))
+    } else {
+        Facing::Camera
     }
-    [[d / area, -b / area], [-c / area, a / area]]
 }
