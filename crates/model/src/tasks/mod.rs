@@ -48,6 +48,7 @@ macro_rules! tasks {
 
         /// What the loss of one task compares with.
         #[derive(Debug, Clone)]
+        #[allow(clippy::large_enum_variant, reason = "one per head and batch")]
         pub enum HeadTargets {
             $($(#[$doc])* $task(<$module::$task as Task>::Targets),)*
         }
@@ -120,7 +121,6 @@ macro_rules! tasks {
             pub fn loss(&self, output: &Output, targets: &HeadTargets) -> Tensor<1> {
                 match (self, targets) {
                     $((Self::$task(task), HeadTargets::$task(targets)) => task.loss(output, targets),)*
-                    #[allow(unreachable_patterns, reason = "reachable from the second task on")]
                     _ => panic!("targets of another task than {}", self.name()),
                 }
             }

@@ -168,7 +168,12 @@ impl Task for LaneGraphs {
                 "width {width}, {layers} layers, {heads} heads; heads must divide width"
             ));
         }
-        if pool == 0 || pool > nx.min(ny) || max_steps < 2 || !(spacing_m > 0.0) {
+        if pool == 0
+            || pool > nx.min(ny)
+            || max_steps < 2
+            || spacing_m <= 0.0
+            || !spacing_m.is_finite()
+        {
             return fail(
                 "give a pool from 1 to the grid's size, spacing_m above 0 and 2 steps or more"
                     .into(),
