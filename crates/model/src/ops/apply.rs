@@ -8,8 +8,8 @@ use burn::{
 
 use super::backend::{NormOptions, Operators, ours};
 
-/// Applies a convolution.
-pub(super) fn convolve(conv: &Conv2d, images: Tensor<4>) -> Tensor<4> {
+/// Applies a convolution, `[batch, channels, height, width]` to the same.
+pub fn convolve(conv: &Conv2d, images: Tensor<4>) -> Tensor<4> {
     let PaddingConfig2d::Explicit(top, left, bottom, right) = conv.padding else {
         return conv.forward(images);
     };
@@ -38,8 +38,9 @@ pub(super) fn convolve_with(
     ))
 }
 
-/// Normalises, adds the shortcut, and cuts off below 0 where `rectify` is asked for.
-pub(super) fn normalise(
+/// Normalises by the statistics of the batch when training, by running ones else; adds the shortcut, and
+/// cuts off below 0 where `rectify` is asked for.
+pub fn normalise(
     norm: &BatchNorm,
     images: Tensor<4>,
     shortcut: Option<Tensor<4>>,

@@ -7,6 +7,7 @@ mod gather;
 mod layers;
 mod resize;
 
+pub use apply::{convolve, normalise};
 pub use gather::gather_sum;
 pub use layers::{Conv, ConvNorm, ConvSettings, relu_slope};
 pub use resize::{halve, resize_nearest};

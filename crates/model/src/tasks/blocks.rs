@@ -8,13 +8,15 @@ use burn::{
     },
     tensor::{
         Device, Tensor,
-        activation::relu,
         module::interpolate,
         ops::{InterpolateMode, InterpolateOptions},
     },
 };
 
-use crate::task::Level;
+use crate::{
+    ops::{convolve, normalise},
+    task::Level,
+};
 
 /// A convolution of `kernel x kernel` that keeps the size.
 pub(super) fn convolution(
@@ -54,7 +56,7 @@ impl Block {
     }
 
     pub(super) fn forward(&self, input: Tensor<4>) -> Tensor<4> {
-        relu(self.norm.forward(self.convolution.forward(input)))
+        normalise(&self.norm, convolve(&self.convolution, input), None, true)
     }
 }
 
@@ -80,10 +82,11 @@ impl Merge {
     pub(super) fn forward(&self, pyramid: &[Tensor<4>]) -> Tensor<4> {
         let [_, _, height, width] = pyramid[0].dims();
         let mut levels = self.laterals.iter().zip(pyramid);
-        let level = |(lateral, features): (&Conv2d, &Tensor<4>)| lateral.forward(features.clone());
+        let level =
+            |(lateral, features): (&Conv2d, &Tensor<4>)| convolve(lateral, features.clone());
         let finest = level(levels.next().expect("a pyramid has a level"));
         let sum = levels.fold(finest, |sum, next| sum + resize(level(next), [height, width]));
-        self.block.forward(relu(self.norm.forward(sum)))
+        self.block.forward(normalise(&self.norm, sum, None, true))
     }
 }
 

@@ -157,7 +157,7 @@ impl Task for Semantics {
 
     fn forward(&self, features: &Features) -> Output {
         let merged = self.merge.forward(&features.pyramid);
-        vec![("semantics", self.classify.forward(merged))]
+        vec![("semantics", crate::ops::convolve(&self.classify, merged))]
     }
 
     fn targets(&self, samples: &[Sample], device: &Device) -> SemanticsTargets {
