@@ -3,7 +3,8 @@
 use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
-    completions, demo, eval, generate, import, info, label, report, trace, view,
+    completions, demo, eval, generate, import, info, label, predict, report, runs, trace, train,
+    view,
 };
 use crate::failure::Failure;
 
@@ -65,6 +66,9 @@ pub(crate) enum Command {
     Generate(generate::GenerateArguments),
     Label(label::LabelArguments),
     Eval(eval::EvalArguments),
+    Train(train::TrainArguments),
+    Predict(predict::PredictArguments),
+    Runs(runs::RunsArguments),
     Report(report::ReportArguments),
     View(view::ViewArguments),
     Info(info::InfoArguments),

@@ -65,3 +65,14 @@ impl From<ommatidia_label::Error> for Failure {
         }
     }
 }
+
+impl From<ommatidia_train::Error> for Failure {
+    fn from(error: ommatidia_train::Error) -> Self {
+        match error {
+            ommatidia_train::Error::Store(error) => error.into(),
+            ommatidia_train::Error::Interrupted { .. } => Self::Interrupted,
+            other if other.is_environment() => Self::Environment(miette::miette!("{other}")),
+            other => Self::input(other),
+        }
+    }
+}

@@ -23,6 +23,13 @@ pub(crate) fn bar(common: &Common, what: &str, total: Option<u64>) -> ProgressBa
     bar.with_prefix(format!("{what:<12}"))
 }
 
+/// A bar with time left and a message.
+pub(crate) fn bar_with_message(common: &Common, what: &str, total: u64) -> ProgressBar {
+    let bar = bar(common, what, Some(total));
+    bar.set_style(style("{bar:20.cyan/dim} {pos}/{len} {msg}, {eta} left"));
+    bar
+}
+
 fn style(rest: &str) -> ProgressStyle {
     ProgressStyle::with_template(&format!("{{prefix}} {rest}"))
         .expect("the template is a constant that every bar uses")

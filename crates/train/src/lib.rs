@@ -11,6 +11,7 @@ mod diverged;
 mod error;
 pub mod flat;
 mod learner;
+mod network;
 mod observer;
 pub mod optimiser;
 mod predict;

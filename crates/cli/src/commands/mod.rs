@@ -7,8 +7,11 @@ pub(crate) mod generate;
 pub(crate) mod import;
 pub(crate) mod info;
 pub(crate) mod label;
+pub(crate) mod predict;
 pub(crate) mod report;
+pub(crate) mod runs;
 pub(crate) mod trace;
+pub(crate) mod train;
 pub(crate) mod view;
 
 use std::process::ExitCode;
@@ -24,6 +27,9 @@ pub(crate) fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
         Command::Generate(arguments) => generate::run(&arguments, common),
         Command::Label(arguments) => label::run(&arguments, common),
         Command::Eval(arguments) => eval::run(&arguments, common),
+        Command::Train(arguments) => train::run(&arguments, common),
+        Command::Predict(arguments) => predict::run(&arguments, common),
+        Command::Runs(arguments) => runs::run(&arguments, common),
         Command::Report(arguments) => report::run(&arguments, common),
         Command::View(arguments) => view::run(&arguments, common),
         Command::Info(arguments) => info::run(&arguments, common),

@@ -1,0 +1,241 @@
+//! `omma predict RUN CLIP|FOLDER… --out DIR`.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use burn::module::Module;
+use burn::tensor::Device;
+use clap::Args;
+use ommatidia_geometry::Timestamp;
+use ommatidia_model::{Network, NetworkConfig};
+use ommatidia_scene::{
+    ClassId, ContentHash, Input, Provenance, Rig, Skipped, Taxonomy, VectorSpace,
+};
+use ommatidia_store::labels::{ClipIdentity, Manifest, SpaceWriter};
+use ommatidia_store::{Error as StoreError, atomic, hash, results::class_maps};
+use ommatidia_train::data::{ClipSource, MAP, Pictures, SkipLog, Source, Window};
+use ommatidia_train::flat::Layout;
+use ommatidia_train::{TrainConfig, checkpoint, predict, run as folder};
+use serde::Serialize;
+
+use super::train::plan::{DeviceName, read_taxonomy};
+use crate::args::Common;
+use crate::failure::Failure;
+use crate::{output, progress};
+
+/// Ask a trained network about clips or pictures, and write what it says as labels
+///
+/// For folders of pictures also as class maps: `DIR/NAME/class_maps`, numbered as the taxonomy maps them.
+#[derive(Debug, Args)]
+pub(crate) struct PredictArguments {
+    /// Folder of the run
+    run: PathBuf,
+    /// Clips (.mcap) and folders of pictures
+    #[arg(required = true, value_name = "CLIP|FOLDER")]
+    inputs: Vec<PathBuf>,
+    /// Where labels are written: a directory per input, named after it
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+    /// Weights of the run: those with the best score, or the last
+    #[arg(long, value_enum, default_value_t = Which::Best)]
+    weights: Which,
+    /// Where the network is computed
+    #[arg(long, value_enum, default_value_t = DeviceName::Auto)]
+    device: DeviceName,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Which {
+    Best,
+    Last,
+}
+
+#[derive(Debug, Serialize)]
+struct Predicted {
+    clip: PathBuf,
+    labels: PathBuf,
+    frames: usize,
+    skipped: Vec<Skipped>,
+}
+
+#[derive(Serialize)]
+struct PredictResult {
+    clips: Vec<Predicted>,
+}
+
+/// A trained network and what goes with it.
+struct Trained {
+    network: Network,
+    device: Device,
+    config: TrainConfig<NetworkConfig>,
+    taxonomy: Taxonomy,
+    weights: Input,
+}
+
+pub(crate) fn run(arguments: &PredictArguments, common: &Common) -> Result<ExitCode, Failure> {
+    let trained = load(arguments)?;
+    atomic::create_directory(&arguments.out)?;
+    let mut clips = Vec::new();
+    for input in &arguments.inputs {
+        clips.push(one(&trained, input, &arguments.out, common)?);
+    }
+    let result = PredictResult { clips };
+    output::print(common, &result, || result.clips.iter().map(describe).collect())
+}
+
+fn load(arguments: &PredictArguments) -> Result<Trained, Failure> {
+    let path = arguments.run.join(folder::CONFIG);
+    let text = std::fs::read_to_string(&path).map_err(|cause| StoreError::read(&path, cause))?;
+    let config: TrainConfig<NetworkConfig> = toml::from_str(&text)
+        .map_err(|cause| Failure::input(format!("{}: {cause}", path.display())))?;
+    let taxonomy = read_taxonomy(&config.taxonomy)?;
+    let device = arguments.device.open()?;
+    let fresh = Network::new(&config.network, &device).map_err(Failure::input)?;
+    let layout = Layout::of(&fresh);
+    let best = arguments.run.join(folder::BEST);
+    let best = (arguments.weights == Which::Best && best.is_file()).then_some(best);
+    let file = best.unwrap_or_else(|| arguments.run.join(folder::WEIGHTS));
+    let row = checkpoint::read_weights(&file, &layout)?;
+    let network = layout.scatter(fresh, &row).valid();
+    let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let weights = Input { name, blake3: hash::of_file(&file)? };
+    Ok(Trained { network, device, config, taxonomy, weights })
+}
+
+/// What an input is, besides its samples.
+struct Subject {
+    source: Box<dyn Source>,
+    identity: ClipIdentity,
+    rig: Rig,
+    /// Times of a clip's frames; pictures of a folder are a second apart.
+    frames: Vec<Timestamp>,
+    /// Names of pictures, without endings.
+    pictures: Option<Vec<String>>,
+}
+
+fn open(trained: &Trained, input: &Path) -> Result<Subject, Failure> {
+    let data = &trained.config.data;
+    if input.is_file() {
+        let window = Window { moments: data.moments, stride: data.stride };
+        let source = ClipSource::unlabelled(input, window)?;
+        let clip = source.reader().clip();
+        let identity =
+            ClipIdentity { id: clip.id.clone(), content_hash: source.reader().content_hash() };
+        let frames = clip.frames.iter().map(|frame| frame.timestamp).collect();
+        let rig = clip.rig.clone();
+        return Ok(Subject { source: Box::new(source), identity, rig, frames, pictures: None });
+    }
+    let source = Pictures::unlabelled(input)?;
+    let inputs = source.inputs()?;
+    let identity = ClipIdentity { id: inputs[0].name.clone(), content_hash: inputs[0].blake3 };
+    let stem = |index| {
+        let path: &Path = source.path(index);
+        path.file_stem().unwrap_or_default().to_string_lossy().into_owned()
+    };
+    let pictures = Some((0..source.len()).map(stem).collect());
+    let frames = (0..source.len()).map(|i| Timestamp::from_secs_f64(i as f64)).collect();
+    let rig = source.read(0)?.moments.remove(0).rig;
+    Ok(Subject { identity, rig, frames, pictures, source: Box::new(source) })
+}
+
+fn one(trained: &Trained, input: &Path, out: &Path, common: &Common) -> Result<Predicted, Failure> {
+    let subject = open(trained, input)?;
+    let Some(name) = input.file_stem() else {
+        return Err(Failure::input(format!("{}: has no name", input.display())));
+    };
+    let labels = out.join(name);
+    let maps = labels.join("class_maps");
+    let mut writer = SpaceWriter::create(&labels)?;
+    if subject.pictures.is_some() {
+        atomic::create_directory(&maps)?;
+    }
+    let numbers = numbers(&trained.taxonomy);
+    let bar = progress::bar(common, "predict", Some(subject.source.len() as u64));
+    let skipped = SkipLog::default();
+    let image = &trained.config.network.image;
+    let sizes = ([image.width, image.height], trained.config.data.samples);
+    let mut frames = 0;
+    let mut each = |index: usize, sizes: &[[usize; 2]], mut space: VectorSpace| {
+        space.timestamp = subject.frames[index];
+        if let Some(pictures) = &subject.pictures {
+            let path = maps.join(format!("{}.png", pictures[index]));
+            write_map(&path, &space, &numbers, (sizes[0][0], sizes[0][1]))?;
+        }
+        writer.write(index as u32, &space)?;
+        frames += 1;
+        bar.inc(1);
+        Ok(())
+    };
+    let network = (&trained.network, &trained.device);
+    predict(network, &*subject.source, sizes, &skipped, &mut each)?;
+    bar.finish_and_clear();
+    finish(trained, subject, writer)?;
+    let skipped = skipped.all();
+    Ok(Predicted { clip: input.to_owned(), labels, frames, skipped })
+}
+
+fn finish(trained: &Trained, subject: Subject, writer: SpaceWriter) -> Result<(), Failure> {
+    let weights = trained.weights.clone();
+    let clip = Input {
+        name: format!("clip {}", subject.identity.id),
+        blake3: subject.identity.content_hash,
+    };
+    let mut both = subject.identity.content_hash.0.to_vec();
+    both.extend(weights.blake3.0);
+    let key: ContentHash = hash::of_bytes(&both);
+    let settings = serde_json::to_value(&trained.config).map_err(Failure::input)?;
+    let provenance = Provenance::new(vec![clip, weights], settings);
+    let taxonomy = trained.taxonomy.name.clone();
+    let mut manifest = Manifest::new(subject.identity, provenance, taxonomy, subject.rig);
+    manifest.frames = subject.frames;
+    Ok(writer.finish(manifest, "network", key)?)
+}
+
+/// The number of each class in class maps: the smallest that the taxonomy maps onto it, its own place
+/// where the taxonomy maps none.
+fn numbers(taxonomy: &Taxonomy) -> [u8; 256] {
+    let mut numbers: [u8; 256] = std::array::from_fn(|class| class as u8);
+    for number in (0..=255_u8).rev() {
+        if let Some(ClassId(class)) = taxonomy.from_foreign(MAP, &number.to_string()) {
+            numbers[usize::from(class)] = number;
+        }
+    }
+    numbers
+}
+
+fn write_map(
+    path: &Path,
+    space: &VectorSpace,
+    numbers: &[u8; 256],
+    size: (usize, usize),
+) -> Result<(), ommatidia_train::Error> {
+    let semantics = space.cameras.first().and_then(|camera| camera.semantics.as_ref());
+    let Some(semantics) = semantics else { return Ok(()) };
+    let classes: Vec<u8> = semantics.iter().map(|class| numbers[usize::from(class.0)]).collect();
+    Ok(class_maps::write_classes(path, size, &classes)?)
+}
+
+fn describe(predicted: &Predicted) -> String {
+    let line = format!("{}: {} frames\n", predicted.labels.display(), predicted.frames);
+    line + &output::skipped(&predicted.skipped)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn classes_get_their_numbers_back() {
+        let camvid = Taxonomy::built_in("camvid").unwrap();
+        let numbers = numbers(&camvid);
+        for number in 0..=11_u8 {
+            let class = camvid.from_foreign(MAP, &number.to_string()).unwrap();
+            assert_eq!(numbers[usize::from(class.0)], number);
+        }
+        assert_eq!(numbers_of_driving()[1], 1);
+    }
+
+    fn numbers_of_driving() -> [u8; 256] {
+        numbers(&Taxonomy::driving())
+    }
+}

@@ -1,0 +1,123 @@
+//! `omma train CONFIG --data DIR… --out RUN`.
+
+pub(crate) mod plan;
+mod progress;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Args;
+use ommatidia_model::{Network, NetworkConfig};
+use ommatidia_train::{Job, Outcome, TrainConfig, train};
+use serde::Serialize;
+
+use crate::args::Common;
+use crate::failure::Failure;
+use crate::output;
+
+use plan::Plan;
+use progress::Watch;
+
+/// Train a network on clips with labels, or on pictures with class maps
+///
+/// Interrupted or killed, the same command with --resume goes on and ends with the same weights, bit for
+/// bit.
+#[derive(Debug, Args)]
+pub(crate) struct TrainArguments {
+    /// A training in TOML, or a preset: camvid
+    #[arg(value_name = "CONFIG|PRESET")]
+    config: String,
+    /// Folders of pictures (train/ and val/ within, beside trainannot/ and valannot/)
+    #[arg(long, required = true, num_args = 1.., value_name = "DIR")]
+    data: Vec<PathBuf>,
+    /// What is measured on, if it is not within --data
+    #[arg(long, num_args = 1.., value_name = "DIR")]
+    val: Vec<PathBuf>,
+    /// Folder of the run
+    #[arg(long, value_name = "RUN")]
+    out: PathBuf,
+    /// Go on from the last checkpoint
+    #[arg(long)]
+    resume: bool,
+    /// Steps to take, instead of the settings'
+    #[arg(long, value_name = "N", conflicts_with = "epochs")]
+    steps: Option<u64>,
+    /// As many steps as show every sample so many times
+    #[arg(long, value_name = "N")]
+    epochs: Option<f64>,
+    /// Stop, saved, after so many minutes
+    #[arg(long, value_name = "M")]
+    minutes: Option<f64>,
+    /// Let the learning rate fall by time, to its end after --minutes: weights then depend on the machine
+    #[arg(long, requires = "minutes")]
+    schedule_by_clock: bool,
+    /// Only these tasks of the settings
+    #[arg(long, value_name = "LIST", value_delimiter = ',')]
+    tasks: Vec<String>,
+    /// Where the network is computed
+    #[arg(long, value_enum, default_value_t = plan::DeviceName::Auto)]
+    device: plan::DeviceName,
+}
+
+#[derive(Serialize)]
+struct TrainResult<'a> {
+    run: &'a PathBuf,
+    steps: u64,
+    #[serde(flatten)]
+    outcome: &'a Outcome,
+}
+
+pub(crate) fn run(arguments: &TrainArguments, common: &Common) -> Result<ExitCode, Failure> {
+    let Plan { job, config } = plan::resolve(arguments, common)?;
+    let watch = Watch::new(common, config.steps);
+    let outcome = with_ranks(job, &config, &watch)?;
+    drop(watch);
+    let result = TrainResult { run: &arguments.out, steps: outcome.step, outcome: &outcome };
+    output::print(common, &result, || describe(&result))
+}
+
+/// Trains as the only rank.
+#[cfg(not(feature = "mpi"))]
+fn with_ranks(
+    job: Job<Network>,
+    config: &TrainConfig<NetworkConfig>,
+    watch: &Watch,
+) -> Result<Outcome, Failure> {
+    Ok(train(job, config, &mut ommatidia_train::ranks::Alone, watch)?)
+}
+
+/// Trains as one rank of an MPI job, or alone where there is none. A rank that fails ends the job.
+#[cfg(feature = "mpi")]
+fn with_ranks(
+    job: Job<Network>,
+    config: &TrainConfig<NetworkConfig>,
+    watch: &Watch,
+) -> Result<Outcome, Failure> {
+    let mut ranks = ommatidia_train::ranks::Mpi::join()?;
+    train(job, config, &mut ranks, watch).map_err(|error| {
+        // All ranks stop together when one is asked to; any other failure is one rank's own.
+        let together = matches!(error, ommatidia_train::Error::Interrupted { .. });
+        let failure = Failure::from(error);
+        if !together {
+            output::fail(&failure, false);
+            ranks.abort(failure.exit_code());
+        }
+        failure
+    })
+}
+
+fn describe(result: &TrainResult<'_>) -> String {
+    let TrainResult { run, outcome, .. } = result;
+    let mut text = format!(
+        "{}: {} steps, loss {:.4}, {:.2} samples a second, {:.1} % of the time waiting for data\nweights {}\n",
+        run.display(),
+        outcome.step,
+        outcome.loss,
+        outcome.samples_per_s,
+        100.0 * outcome.data_wait_share,
+        outcome.weights_blake3,
+    );
+    let row = |(name, value): (&String, &f64)| vec![name.clone(), format!("{value:.4}")];
+    text += &output::table(&["validation", "value"], outcome.metrics.iter().map(row));
+    text + &output::skipped(&outcome.skipped)
+}
