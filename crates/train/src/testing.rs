@@ -115,7 +115,7 @@ impl Source for Noise {
 
     fn read(&self, index: usize) -> Result<Sample, Error> {
         self.reads.lock().unwrap()[index] += 1;
-        if self.damaged > 0 && index % self.damaged == 0 {
+        if self.damaged > 0 && index.is_multiple_of(self.damaged) {
             return Err(Error::Data {
                 path: self.name(index).into(),
                 what: "is damaged".to_owned(),

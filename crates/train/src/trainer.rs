@@ -163,7 +163,6 @@ impl<'a, L: Learner, N: Serialize> Session<'a, L, N> {
 
     fn run(&mut self) -> Result<Outcome, Error> {
         let mut losses = Vec::new();
-        let mut saved = true;
         while self.progress.step < self.config.steps {
             let done = self.agree()?;
             if done.stop || done.over {
@@ -179,18 +178,14 @@ impl<'a, L: Learner, N: Serialize> Session<'a, L, N> {
             if validate {
                 self.validate()?;
             }
-            saved = checkpoint;
             if checkpoint {
                 self.save()?;
             }
         }
-        let step = self.progress.step;
-        if self.config.record.validate_every == 0 || step % self.config.record.validate_every != 0 {
+        if !self.progress.step.is_multiple_of(self.config.record.validate_every) {
             self.validate()?;
         }
-        if !saved {
-            self.save()?;
-        }
+        self.save()?;
         self.finish(&losses)
     }
 
