@@ -3,22 +3,48 @@
 use burn::{
     backend::Dispatch,
     nn::{BatchNorm, PaddingConfig2d, conv::Conv2d},
-    tensor::{Int, Tensor, activation::relu},
+    tensor::{Device, Int, Tensor, activation::relu},
 };
 
 use super::backend::{NormOptions, Operators, ours};
 
+/// Whether a layer normalises by the statistics of the batch.
+fn trains(norm: &BatchNorm, device: &Device) -> bool {
+    device.is_autodiff() && norm.training.is_enabled()
+}
+
+/// Applies a convolution and a normalisation by running statistics as one convolution; `None` where that
+/// does not serve.
+pub(super) fn convolve_folded(
+    conv: &Conv2d,
+    norm: &BatchNorm,
+    images: &Tensor<4>,
+) -> Option<Tensor<4>> {
+    let device = images.device();
+    let padding = simple_padding(conv).filter(|_| ours(&device) && !trains(norm, &device))?;
+    let value = |running: Tensor<1>| running.to_device(&device);
+    let deviation = (value(norm.running_var.value()) + norm.epsilon).sqrt();
+    let scale = norm.gamma.val() / deviation;
+    let bias = norm.beta.val() - value(norm.running_mean.value()) * scale.clone();
+    let [channels] = scale.dims();
+    let weight = conv.weight.val() * scale.reshape([channels, 1, 1, 1]);
+    Some(convolve_with(images.clone(), weight, Some(bias), conv.stride, padding))
+}
+
+/// The padding of a convolution that our kernels run.
+fn simple_padding(conv: &Conv2d) -> Option<[usize; 2]> {
+    let PaddingConfig2d::Explicit(top, left, bottom, right) = conv.padding else { return None };
+    let simple = (top, left) == (bottom, right) && conv.groups == 1 && conv.dilation == [1, 1];
+    simple.then_some([top, left])
+}
+
 /// Applies a convolution, `[batch, channels, height, width]` to the same.
 pub fn convolve(conv: &Conv2d, images: Tensor<4>) -> Tensor<4> {
-    let PaddingConfig2d::Explicit(top, left, bottom, right) = conv.padding else {
+    let Some(padding) = simple_padding(conv).filter(|_| ours(&images.device())) else {
         return conv.forward(images);
     };
-    let simple = (top, left) == (bottom, right) && conv.groups == 1 && conv.dilation == [1, 1];
-    if !simple || !ours(&images.device()) {
-        return conv.forward(images);
-    }
     let bias = conv.bias.as_ref().map(|bias| bias.val());
-    convolve_with(images, conv.weight.val(), bias, conv.stride, [top, left])
+    convolve_with(images, conv.weight.val(), bias, conv.stride, padding)
 }
 
 /// Convolves on our kernels.
@@ -47,7 +73,7 @@ pub fn normalise(
     rectify: bool,
 ) -> Tensor<4> {
     let device = images.device();
-    if !(device.is_autodiff() && norm.training.is_enabled()) || !ours(&device) {
+    if !trains(norm, &device) || !ours(&device) {
         let out = norm.forward(images);
         let out = match shortcut {
             Some(shortcut) => out + shortcut,

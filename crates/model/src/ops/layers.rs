@@ -6,10 +6,10 @@ use burn::{
         BatchNorm, BatchNormConfig, PaddingConfig2d,
         conv::{Conv2d, Conv2dConfig},
     },
-    tensor::{Device, Tensor},
+    tensor::{Device, Tensor, activation::relu},
 };
 
-use super::apply::{convolve, normalise};
+use super::apply::{convolve, convolve_folded, normalise};
 
 /// Sizes of a convolution with square taps, padded so that without stride the size stays.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -109,11 +109,22 @@ impl ConvNorm {
 
     /// `[batch, channels, height, width]` to the same.
     pub fn forward(&self, images: Tensor<4>) -> Tensor<4> {
-        normalise(&self.norm, convolve(&self.conv, images), None, self.relu)
+        self.apply(images, None, self.relu)
     }
 
     /// `relu(forward(images) + shortcut)`.
     pub fn forward_onto(&self, images: Tensor<4>, shortcut: Tensor<4>) -> Tensor<4> {
-        normalise(&self.norm, convolve(&self.conv, images), Some(shortcut), true)
+        self.apply(images, Some(shortcut), true)
+    }
+
+    fn apply(&self, images: Tensor<4>, shortcut: Option<Tensor<4>>, rectify: bool) -> Tensor<4> {
+        if let Some(out) = convolve_folded(&self.conv, &self.norm, &images) {
+            let out = match shortcut {
+                Some(shortcut) => out + shortcut,
+                None => out,
+            };
+            return if rectify { relu(out) } else { out };
+        }
+        normalise(&self.norm, convolve(&self.conv, images), shortcut, rectify)
     }
 }
