@@ -24,7 +24,7 @@ use progress::Watch;
 /// bit.
 #[derive(Debug, Args)]
 pub(crate) struct TrainArguments {
-    /// A training in TOML, or a preset: camvid
+    /// A training in TOML, or a preset: camvid, nano
     #[arg(value_name = "CONFIG|PRESET")]
     config: String,
     /// Folders of pictures (train/ and val/ within, beside trainannot/ and valannot/)
