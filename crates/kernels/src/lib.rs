@@ -1,5 +1,6 @@
 //! Image operators: a plain reference and a fast version of each.
 
+pub mod allocator;
 pub mod convolution;
 pub mod flow;
 pub mod lift;

@@ -73,6 +73,7 @@ struct Trained {
 }
 
 pub(crate) fn run(arguments: &PredictArguments, common: &Common) -> Result<ExitCode, Failure> {
+    ommatidia_kernels::allocator::keep_freed_memory();
     let trained = load(arguments)?;
     atomic::create_directory(&arguments.out)?;
     let mut clips = Vec::new();

@@ -10,7 +10,7 @@ mod resize;
 pub use apply::{convolve, normalise};
 pub use gather::gather_sum;
 pub use layers::{Conv, ConvNorm, ConvSettings, relu_slope};
-pub use resize::{halve, resize_nearest};
+pub use resize::{halve, resize_bilinear, resize_nearest};
 
 #[cfg(test)]
 mod tests;

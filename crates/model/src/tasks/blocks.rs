@@ -6,15 +6,11 @@ use burn::{
         BatchNorm, BatchNormConfig, PaddingConfig2d,
         conv::{Conv2d, Conv2dConfig},
     },
-    tensor::{
-        Device, Tensor,
-        module::interpolate,
-        ops::{InterpolateMode, InterpolateOptions},
-    },
+    tensor::{Device, Tensor},
 };
 
 use crate::{
-    ops::{convolve, normalise},
+    ops::{convolve, normalise, resize_bilinear},
     task::Level,
 };
 
@@ -85,19 +81,8 @@ impl Merge {
         let level =
             |(lateral, features): (&Conv2d, &Tensor<4>)| convolve(lateral, features.clone());
         let finest = level(levels.next().expect("a pyramid has a level"));
-        let sum = levels.fold(finest, |sum, next| sum + resize(level(next), [height, width]));
+        let sum =
+            levels.fold(finest, |sum, next| sum + resize_bilinear(level(next), [height, width]));
         self.block.forward(normalise(&self.norm, sum, None, true))
     }
-}
-
-/// Bilinear, pixel centres at integer + 0.5.
-pub(super) fn resize(input: Tensor<4>, size: [usize; 2]) -> Tensor<4> {
-    let [_, _, height, width] = input.dims();
-    if [height, width] == size {
-        return input;
-    }
-    let options = InterpolateOptions::new(InterpolateMode::Bilinear)
-        .with_align_corners(false)
-        .with_output_size(size);
-    interpolate(input, options)
 }

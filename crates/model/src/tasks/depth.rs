@@ -10,12 +10,13 @@ use ommatidia_scene::{CameraView, DepthMap, VectorSpace};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    blocks::{Block, last_layer, resize},
+    blocks::{Block, last_layer},
     camera_view, views_of,
 };
 use crate::{
     Sample,
     losses::depth_distribution::depth_distribution,
+    ops::resize_bilinear,
     task::{DepthDistribution, Features, Output, Reads, Shapes, Task, TaskError, named},
 };
 
@@ -178,7 +179,9 @@ impl Task for Depth {
             for (camera, picture) in moment.rig.cameras.iter().zip(&moment.images) {
                 let host = |map: &Tensor<4>| {
                     let own = map.clone().narrow(0, image, 1);
-                    resize(own, [picture.height, picture.width]).into_data().convert::<f32>()
+                    resize_bilinear(own, [picture.height, picture.width])
+                        .into_data()
+                        .convert::<f32>()
                 };
                 let (inverse, surest) = (host(&inverse), host(&surest));
                 let values =

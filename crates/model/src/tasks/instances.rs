@@ -14,12 +14,13 @@ use ommatidia_scene::VectorSpace;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    blocks::{Merge, last_layer, resize},
+    blocks::{Merge, last_layer},
     camera_view, cameras_of, views_of,
 };
 use crate::{
     Sample,
     losses::{focal::sigmoid_focal, heat_map::heat_map, smooth_l1::smooth_l1},
+    ops::resize_bilinear,
     task::{Features, Output, Reads, Shapes, Task, TaskError, named},
 };
 
@@ -273,7 +274,7 @@ impl Task for Instances {
             for (camera, picture) in moment.rig.cameras.iter().zip(&moment.images) {
                 let heat = host(centres.clone().narrow(0, image, 1));
                 let own = maps.clone().narrow(0, image, 1);
-                let own = host(resize(own, [picture.height, picture.width]));
+                let own = host(resize_bilinear(own, [picture.height, picture.width]));
                 let heat = heat.as_slice::<f32>().expect("converted to f32");
                 let own = own.as_slice::<f32>().expect("converted to f32");
                 let instances = self.group(heat, [columns, rows], own, picture.width);

@@ -10,7 +10,7 @@ use ommatidia_scene::{CameraView, ClassId, VectorSpace};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    blocks::{Merge, last_layer, resize},
+    blocks::{Merge, last_layer},
     camera_view, cameras_of, views_of,
 };
 use crate::{
@@ -19,6 +19,7 @@ use crate::{
         cross_entropy::cross_entropy,
         lovasz::{VOID, lovasz_softmax},
     },
+    ops::resize_bilinear,
     task::{Features, Output, Reads, Shapes, Task, TaskError, named},
 };
 
@@ -182,7 +183,7 @@ impl Task for Semantics {
 
     fn loss(&self, output: &Output, targets: &SemanticsTargets) -> Tensor<1> {
         let [_, _, rows, columns] = targets.share.dims();
-        let logits = resize(named(output, "semantics"), [rows, columns]);
+        let logits = resize_bilinear(named(output, "semantics"), [rows, columns]);
         let weights = &self.settings.weights;
         let loss = cross_entropy(logits.clone(), targets.share.clone(), weights);
         if self.settings.lovasz == 0.0 {
@@ -198,7 +199,10 @@ impl Task for Semantics {
             let moment = sample.present();
             for (camera, image) in moment.rig.cameras.iter().zip(&moment.images).rev() {
                 images -= 1;
-                let own = resize(logits.clone().narrow(0, images, 1), [image.height, image.width]);
+                let own = resize_bilinear(
+                    logits.clone().narrow(0, images, 1),
+                    [image.height, image.width],
+                );
                 let best = own.argmax(1).into_data().convert::<i64>();
                 let best = best.as_slice::<i64>().expect("converted to i64");
                 let classes = best.iter().map(|&best| self.settings.classes[best as usize]);

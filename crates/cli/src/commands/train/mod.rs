@@ -68,6 +68,7 @@ struct TrainResult<'a> {
 }
 
 pub(crate) fn run(arguments: &TrainArguments, common: &Common) -> Result<ExitCode, Failure> {
+    ommatidia_kernels::allocator::keep_freed_memory();
     let Plan { job, config } = plan::resolve(arguments, common)?;
     let watch = Watch::new(common, config.steps);
     let outcome = with_ranks(job, &config, &watch)?;
