@@ -138,11 +138,27 @@ impl NetworkConfig {
         self.backbone.check()?;
         let stages = self.backbone.channels().len();
         self.neck.check(stages)?;
+        self.check_heads()?;
         let Some(space) = &self.space else { return Ok(()) };
         range("space.channels", space.channels, 1, 4096)?;
         range("space.blocks", space.blocks, 0, 64)?;
         for side in space.grid.size {
             range("space.grid.size", side as usize, 1, 2048)?;
+        }
+        if space.grid.len() > MAX_VOXELS {
+            let why =
+                format!("has {} voxels; it must have {MAX_VOXELS} or fewer", space.grid.len());
+            return fail("space.grid.size", &why);
+        }
+        if !space.grid.min_corner_m.iter().all(|m| m.is_finite()) {
+            return fail("space.grid.min_corner_m", "must be finite");
+        }
+        let stride = FIRST_STRIDE << (self.neck.first + space.lift.level);
+        for (what, side) in [("image.height", *height), ("image.width", *width)] {
+            if !side.is_multiple_of(stride) {
+                let why = format!("is {side}; for the lift it must be a multiple of {stride}");
+                return fail(what, &why);
+            }
         }
         if !(space.grid.voxel_m > 0.0 && space.grid.voxel_m.is_finite()) {
             return fail("space.grid.voxel_m", "must be positive");
@@ -150,7 +166,36 @@ impl NetworkConfig {
         space.lift.check(stages - self.neck.first)?;
         space.memory.as_ref().map_or(Ok(()), MemoryConfig::check)
     }
+
+    /// Each task at most once, and those that add to what others decode behind them.
+    fn check_heads(&self) -> Result<(), Error> {
+        let names: Vec<&str> = self.heads.iter().map(HeadSettings::name).collect();
+        let place = |name: &str| names.iter().position(|found| *found == name);
+        for (index, name) in names.iter().enumerate() {
+            if place(name) != Some(index) {
+                return fail("heads", &format!("name {name} twice; a task has one head"));
+            }
+        }
+        for (first, then) in [("occupancy", "occupancy_flow"), ("detection", "keypoints")] {
+            if place(then).zip(place(first)).is_some_and(|(then, first)| then < first) {
+                return fail(
+                    "heads",
+                    &format!("have {then} before {first}, whose result it adds to"),
+                );
+            }
+        }
+        if ["lanes", "lane_graph"].iter().all(|name| place(name).is_some()) {
+            return fail(
+                "heads",
+                "have both lanes and lane_graph, which decode the same; keep one",
+            );
+        }
+        Ok(())
+    }
 }
+
+/// Most voxels of a space: memory of a table grows with it.
+const MAX_VOXELS: usize = 1 << 25;
 
 /// Refuses a number that is out of bounds.
 pub(crate) fn range(what: &str, value: usize, least: usize, most: usize) -> Result<(), Error> {

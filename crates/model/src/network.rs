@@ -1,7 +1,7 @@
 //! The whole network.
 
 use burn::{
-    module::{Initializer, Module, Param},
+    module::Module,
     tensor::{Device, Tensor},
 };
 use ommatidia_scene::VectorSpace;
@@ -11,6 +11,7 @@ use crate::{
     backbone::Backbone,
     config::Balance,
     inputs::MomentInputs,
+    losses::uncertainty::Uncertainty,
     memory::{Memory, align},
     neck::Neck,
     space::Space,
@@ -25,8 +26,7 @@ pub struct Network {
     neck: Neck,
     space: Option<Space>,
     heads: Vec<Head>,
-    /// Logarithm of the variance of each task's loss.
-    uncertainty: Option<Param<Tensor<1>>>,
+    uncertainty: Option<Uncertainty>,
     #[module(skip)]
     config: NetworkConfig,
 }
@@ -81,7 +81,7 @@ impl Network {
                 .map(|space| Space::new(space, config.neck.channels, device)),
             heads: heads.collect::<Result<_, _>>()?,
             uncertainty: (config.balance == Balance::Uncertainty && tasks > 0)
-                .then(|| Initializer::Zeros.init([tasks], device)),
+                .then(|| Uncertainty::new(tasks, device)),
             config: config.clone(),
         })
     }
@@ -164,6 +164,8 @@ impl Network {
         let depth = self.heads.iter().zip(&cameras).find_map(|(head, output)| {
             output.as_ref().and_then(|output| head.depth_distribution(output))
         });
+        let level = self.space.as_ref().map(Space::level);
+        let depth = depth.filter(|depth| Some(depth.level) == level);
         let space = self.space.as_ref().zip(moment.tables.as_ref());
         let space = space.map(|(space, tables)| space.lift(&pyramid, tables, depth));
         Seen { pyramid, cameras, space }
@@ -192,13 +194,11 @@ impl Network {
         let parts: Vec<_> = heads
             .map(|(head, (output, targets))| (head.name(), head.loss(output, targets)))
             .collect();
-        let term = |(index, (_, loss)): (usize, &(&'static str, Tensor<1>))| {
-            let Some(uncertainty) = &self.uncertainty else { return loss.clone() };
-            let log_variance = uncertainty.val().slice([index..index + 1]);
-            loss.clone() * (-log_variance.clone()).exp() + log_variance * 0.5
+        let terms = parts.iter().map(|(_, loss)| loss.clone());
+        let total = match &self.uncertainty {
+            Some(uncertainty) => uncertainty.total(terms.collect()),
+            None => terms.reduce(|sum, loss| sum + loss).expect("a configuration has a head"),
         };
-        let terms = parts.iter().enumerate().map(term);
-        let total = terms.reduce(|sum, term| sum + term).expect("a network that trains has a head");
         Losses { total, parts }
     }
 

@@ -39,6 +39,11 @@ impl Space {
         }
     }
 
+    /// The level of the pyramid that is lifted.
+    pub(crate) fn level(&self) -> usize {
+        self.level
+    }
+
     /// The space of one moment, `[batch, channels, x, y]`.
     pub(crate) fn lift(
         &self,

@@ -105,6 +105,8 @@ pub enum Reads {
 /// Depth as a distribution over bins, as a lift weights features by it.
 #[derive(Debug, Clone)]
 pub struct DepthDistribution {
+    /// The level of the pyramid that it is of; a lift of another level cannot use it.
+    pub level: usize,
     /// Probabilities `[batch * cameras, bins, height, width]`, at the size of one level of the pyramid.
     pub probability: Tensor<4>,
     /// Edges between the bins, metres along the optical axis, one more than bins, ascending.

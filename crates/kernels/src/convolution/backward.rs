@@ -32,7 +32,7 @@ pub fn input_gradient(
     };
     let [top, left] = before(shape);
     let frame = Frame { top, left, step: [1, 1], rows: most(0), pitch: most(1) };
-    let source = Planes::new(out_gradient, shape.size_out(), &frame);
+    let source = Planes::new(out_gradient, shape.size_out(), &frame, shape.taps());
     let channels = [shape.channels_in, shape.channels_out];
     for class in &classes {
         let place = Place { first: class.first, step: shape.stride, size: shape.size_in };

@@ -28,7 +28,7 @@ pub fn forward(
     let channels = [shape.channels_out, shape.channels_in];
     let pass = Pass {
         simd,
-        source: &Planes::new(input, shape.size_in, &frame),
+        source: &Planes::new(input, shape.size_in, &frame, shape.taps()),
         frame,
         channels,
         shifts: shifts(shape, &frame),

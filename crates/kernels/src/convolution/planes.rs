@@ -52,11 +52,18 @@ pub(super) enum Planes<'a> {
 }
 
 impl<'a> Planes<'a> {
-    /// Frames images of `[height, width]`. What lies outside of the frame is cut off.
-    pub(super) fn new(images: &'a [f32], [height, width]: [usize; 2], frame: &Frame) -> Self {
-        // Whole runs of pixels end where the plane does: nothing needs to be moved.
+    /// Frames images of `[height, width]`, to be read by so many taps. What lies outside of the frame is
+    /// cut off.
+    pub(super) fn new(
+        images: &'a [f32],
+        [height, width]: [usize; 2],
+        frame: &Frame,
+        taps: usize,
+    ) -> Self {
+        // Whole runs of pixels end where the plane does: nothing needs to be moved. More taps than one read
+        // beyond it.
         let same = *frame == Frame { top: 0, left: 0, step: [1, 1], rows: height, pitch: width };
-        if same && (height * width).is_multiple_of(FLOATS) {
+        if taps == 1 && same && (height * width).is_multiple_of(FLOATS) {
             return Self::Given(images);
         }
         let channels = images.len() / (height * width);

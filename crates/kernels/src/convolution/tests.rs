@@ -73,6 +73,14 @@ proptest! {
     }
 }
 
+/// The input fills whole runs of pixels, and the taps still reach beyond its end.
+#[test]
+fn taps_at_the_end_of_whole_runs() {
+    let shape = Shape { batch: 1, channels_in: 2, channels_out: 3, size_in: [4, 4], ..TYPICAL };
+    check(&Shape { kernel: [3, 3], stride: [1, 1], padding: [0, 0], ..shape });
+    check(&Shape { kernel: [3, 3], stride: [1, 1], padding: [2, 2], ..shape });
+}
+
 const TYPICAL: Shape = Shape {
     batch: 2,
     channels_in: 24,

@@ -40,8 +40,8 @@ pub fn weight_gradient(
     let frame_out = Frame { top: 0, left: 0, step: [1, 1], rows, pitch };
     let sums = Sums {
         shape,
-        input: &Planes::new(input, shape.size_in, &frame_in),
-        given: &Planes::new(out_gradient, [height, width], &frame_out),
+        input: &Planes::new(input, shape.size_in, &frame_in, shape.taps()),
+        given: &Planes::new(out_gradient, [height, width], &frame_out, 1),
         channel_in: frame_in.channel_len(),
         channel_out: frame_out.channel_len(),
         shifts: &shifts(shape, &frame_in),

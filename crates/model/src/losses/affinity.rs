@@ -2,6 +2,8 @@
 
 use burn::tensor::Tensor;
 
+use super::Total;
+
 use super::labels::Labels;
 
 /// Keeps logarithms finite.
@@ -17,12 +19,12 @@ pub fn semantic_affinity(probability: Tensor<4>, labels: &Labels) -> Tensor<1> {
     let judged: u64 = counts.iter().sum();
     let probability = probability * labels.judged.clone();
     let own = probability.clone().gather(1, labels.class.clone());
-    let mut sum = probability.clone().sum() * 0.0;
+    let mut sum = probability.clone().total() * 0.0;
     let mut present = 0.0;
     for (class, &truth) in counts.iter().enumerate().filter(|(_, truth)| **truth > 0) {
         let mask = labels.class.clone().equal_elem(class as i32).float();
-        let hit = (own.clone() * mask).sum();
-        let said = probability.clone().narrow(1, class, 1).sum();
+        let hit = (own.clone() * mask).total();
+        let said = probability.clone().narrow(1, class, 1).total();
         sum = sum + terms(hit, said, truth as f32, judged as f32);
         present += 1.0;
     }
@@ -35,11 +37,11 @@ pub fn geometric_affinity(occupied: Tensor<4>, labels: &Labels) -> Tensor<1> {
     let counts = labels.counts(2);
     let occupied = occupied * labels.judged.clone();
     if counts[1] == 0 {
-        return occupied.sum() * 0.0;
+        return occupied.total() * 0.0;
     }
     let mask = labels.class.clone().equal_elem(1).float();
-    let hit = (occupied.clone() * mask).sum();
-    terms(hit, occupied.sum(), counts[1] as f32, (counts[0] + counts[1]) as f32)
+    let hit = (occupied.clone() * mask).total();
+    terms(hit, occupied.total(), counts[1] as f32, (counts[0] + counts[1]) as f32)
 }
 
 /// Minus the logarithms for one class. `hit`: probability in its cells; `said`: in all judged cells;

@@ -2,6 +2,8 @@
 
 use burn::tensor::{Tensor, TensorData, activation::log_softmax};
 
+use super::Total;
+
 /// Mean over the true classes of `-log p`, each weighted: `-sum w_c t_c log p_c / sum w_c t_c`.
 ///
 /// `logits`, `truth`: `[batch, classes, x, y]`; the truth's entries are the shares of the classes in a cell
@@ -9,8 +11,8 @@ use burn::tensor::{Tensor, TensorData, activation::log_softmax};
 /// 0 where nothing is known.
 pub fn cross_entropy(logits: Tensor<4>, truth: Tensor<4>, weights: &[f32]) -> Tensor<1> {
     let weighted = weigh(truth, weights);
-    let total = weighted.clone().sum().clamp_min(1e-6);
-    -(weighted * log_softmax(logits, 1)).sum() / total
+    let total = weighted.clone().total().clamp_min(1e-6);
+    -(weighted * log_softmax(logits, 1)).total() / total
 }
 
 /// The shares of the classes times their weights.

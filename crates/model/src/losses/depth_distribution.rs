@@ -2,6 +2,8 @@
 
 use burn::tensor::{Tensor, activation::softmax};
 
+use super::Total;
+
 /// Binary cross-entropy between the softmax over bins and the true bin, over the number of cells whose
 /// depth is known: Li et al. 2022 (BEVDepth), section 3.2, as its code has it.
 ///
@@ -9,11 +11,11 @@ use burn::tensor::{Tensor, activation::softmax};
 /// or all 0 where its depth is not known. 0 where none is.
 pub fn depth_distribution(logits: Tensor<4>, truth: Tensor<4>) -> Tensor<1> {
     let known = truth.clone().sum_dim(1);
-    let cells = known.clone().sum().clamp_min(1e-6);
+    let cells = known.clone().total().clamp_min(1e-6);
     let p = softmax(logits, 1).clamp(1e-6, 1.0 - 1e-6);
     let no = truth.clone().neg() + 1.0;
     let terms = truth * p.clone().log() + no * (p.neg() + 1.0).log();
-    -(terms * known).sum() / cells
+    -(terms * known).total() / cells
 }
 
 #[cfg(test)]

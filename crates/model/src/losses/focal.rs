@@ -5,6 +5,8 @@ use burn::tensor::{
     activation::{log_sigmoid, log_softmax, sigmoid},
 };
 
+use super::Total;
+
 use super::cross_entropy::weigh;
 
 /// Of independent yes-or-no cells: Lin et al. 2017, equation (5),
@@ -25,8 +27,8 @@ pub fn sigmoid_focal(
     let own =
         truth.clone() * (p.clone().neg() + 1.0).powf_scalar(gamma) * log_sigmoid(logits.clone());
     let other = no * p.powf_scalar(gamma) * log_sigmoid(logits.neg());
-    let total = (truth * judged.clone()).sum().clamp_min(1.0);
-    -((own * alpha + other * (1.0 - alpha)) * judged).sum() / total
+    let total = (truth * judged.clone()).total().clamp_min(1.0);
+    -((own * alpha + other * (1.0 - alpha)) * judged).total() / total
 }
 
 /// Of one class per cell: `-sum w_c t_c (1 - p_c)^g log p_c / sum w_c t_c`, with shares and weights as in
@@ -38,10 +40,10 @@ pub fn softmax_focal(
     gamma: f32,
 ) -> Tensor<1> {
     let weighted = weigh(truth, weights);
-    let total = weighted.clone().sum().clamp_min(1e-6);
+    let total = weighted.clone().total().clamp_min(1e-6);
     let log_p = log_softmax(logits, 1);
     let rest = (log_p.clone().exp().neg() + 1.0).clamp_min(1e-6).powf_scalar(gamma);
-    -(weighted * rest * log_p).sum() / total
+    -(weighted * rest * log_p).total() / total
 }
 
 #[cfg(test)]

@@ -5,6 +5,8 @@ use burn::tensor::{
     activation::{log_sigmoid, sigmoid},
 };
 
+use super::Total;
+
 /// Penalty-reduced focal loss, Zhou, Wang & Krähenbühl 2019 (CenterNet), equation (1) with alpha 2 and
 /// beta 4, over the number of peaks (at least 1).
 ///
@@ -16,9 +18,9 @@ pub fn heat_map(logits: Tensor<4>, truth: Tensor<4>, judged: Tensor<4>) -> Tenso
     let p = sigmoid(logits.clone());
     let at_peak = (p.clone().neg() + 1.0).powi_scalar(2) * log_sigmoid(logits.clone());
     let elsewhere = away * p.powi_scalar(2) * log_sigmoid(logits.neg());
-    let count = (peaks.clone() * judged.clone()).sum().clamp_min(1.0);
+    let count = (peaks.clone() * judged.clone()).total().clamp_min(1.0);
     // `away` is 0 at peaks.
-    -((peaks * at_peak + elsewhere) * judged).sum() / count
+    -((peaks * at_peak + elsewhere) * judged).total() / count
 }
 
 #[cfg(test)]

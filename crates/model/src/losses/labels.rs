@@ -2,6 +2,8 @@
 
 use burn::tensor::{Device, Int, Tensor, TensorData, activation::log_softmax};
 
+use super::Total;
+
 use super::lovasz::VOID;
 
 /// Classes of the cells of maps `[batch, x, y]`, on the host and on the device.
@@ -51,8 +53,8 @@ impl Labels {
     pub fn cross_entropy(&self, logits: Tensor<4>, weights: &[f32]) -> Tensor<1> {
         assert_eq!(weights.len(), logits.dims()[1], "one weight per class");
         let weights = self.weights(weights);
-        let total = weights.clone().sum().clamp_min(1e-6);
-        -(log_softmax(logits, 1).gather(1, self.class.clone()) * weights).sum() / total
+        let total = weights.clone().total().clamp_min(1e-6);
+        -(log_softmax(logits, 1).gather(1, self.class.clone()) * weights).total() / total
     }
 }
 

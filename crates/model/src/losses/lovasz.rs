@@ -4,6 +4,8 @@
 //! the classes present in it.
 
 use burn::tensor::{Tensor, TensorData};
+
+use super::Total;
 use rayon::prelude::*;
 
 /// The label of what is not judged.
@@ -47,7 +49,7 @@ pub fn lovasz_softmax(probability: Tensor<4>, labels: &[u8]) -> Tensor<1> {
         TensorData::new(slope, [batch, classes, height, width]),
         &probability.device(),
     );
-    (probability * slope).sum() + constant
+    (probability * slope).total() + constant
 }
 
 /// How the loss of one class depends on its probabilities: a slope per cell and an offset; `None` if no

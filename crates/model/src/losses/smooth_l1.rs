@@ -2,6 +2,8 @@
 
 use burn::tensor::Tensor;
 
+use super::Total;
+
 /// Mean over the judged elements of `d^2 / 2b` up to `|d| = b` and `|d| - b / 2` beyond: Girshick 2015
 /// (Fast R-CNN), equation (3).
 ///
@@ -13,8 +15,8 @@ pub fn smooth_l1(
     beta: f32,
 ) -> Tensor<1> {
     let judged = judged.expand(predicted.dims());
-    let total = judged.clone().sum().clamp_min(1e-6);
-    (smooth_l1_of(predicted - truth, beta) * judged).sum() / total
+    let total = judged.clone().total().clamp_min(1e-6);
+    (smooth_l1_of(predicted - truth, beta) * judged).total() / total
 }
 
 /// The same of each difference.

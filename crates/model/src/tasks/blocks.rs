@@ -30,8 +30,13 @@ pub(super) fn convolution(
 
 /// A last layer whose outputs start at `value`: rare things start rare (Lin et al. 2017, section 4.1).
 pub(super) fn last_layer(channels: [usize; 2], value: f32, device: &Device) -> Conv2d {
-    let mut layer = convolution(channels, 1, true, device);
-    let bias = Tensor::full([channels[1]], value, device);
+    last_layer_at(channels[0], &vec![value; channels[1]], device)
+}
+
+/// A last layer, one output per value, which it starts at.
+pub(super) fn last_layer_at(channels_in: usize, values: &[f32], device: &Device) -> Conv2d {
+    let mut layer = convolution([channels_in, values.len()], 1, true, device);
+    let bias = Tensor::from_floats(values, device);
     layer.bias = layer.bias.map(|_| burn::module::Param::from_tensor(bias));
     layer
 }

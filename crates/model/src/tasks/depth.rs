@@ -137,7 +137,8 @@ impl Task for Depth {
 
     fn depth_distribution(&self, output: &Output) -> Option<DepthDistribution> {
         let probability = softmax(named(output, "depth"), 1);
-        Some(DepthDistribution { probability, edges_m: self.edges_m() })
+        let level = self.settings.level;
+        Some(DepthDistribution { level, probability, edges_m: self.edges_m() })
     }
 
     fn targets(&self, samples: &[Sample], device: &Device) -> Tensor<4> {

@@ -14,7 +14,7 @@ use ommatidia_scene::VectorSpace;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    blocks::{Merge, last_layer},
+    blocks::{Merge, last_layer, last_layer_at},
     camera_view, cameras_of, views_of,
 };
 use crate::{
@@ -203,7 +203,7 @@ impl Task for Instances {
         Ok(Self {
             merge: Merge::new(&shapes.pyramid, settings.width, device),
             centre: last_layer([settings.width, 1], PRIOR_LOGIT, device),
-            regress: last_layer([settings.width, 3], 0.0, device),
+            regress: last_layer_at(settings.width, &[PRIOR_LOGIT, 0.0, 0.0], device),
             stride: shapes.pyramid.first().map_or(1, |level| level.stride),
             settings: settings.clone(),
         })

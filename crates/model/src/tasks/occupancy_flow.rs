@@ -10,7 +10,7 @@ use ommatidia_scene::{ClassId, GridSpec, Occupancy, VectorSpace, VoxelFlow};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    blocks::{Block, last_layer},
+    blocks::{Block, last_layer_at},
     voxels::{on_grid, voxel_at},
 };
 use crate::{
@@ -37,6 +37,9 @@ impl Default for OccupancyFlowSettings {
         Self { width: 64, min_speed_m_s: 0.2, velocity: 1.0 }
     }
 }
+
+/// Of moving, at the start: one voxel in a hundred.
+const PRIOR_LOGIT: f32 = -4.6;
 
 /// Velocities leave the network in tens of metres per second, so that they are near 1.
 const SCALE_M_S: f32 = 10.0;
@@ -152,10 +155,11 @@ impl Task for OccupancyFlow {
             let what = "width must be at least 1".to_owned();
             return Err(TaskError::Setting { task: Self::NAME, what });
         }
-        let outputs = 3 * space.grid.size[2] as usize;
+        let heights = space.grid.size[2] as usize;
+        let starts = [vec![PRIOR_LOGIT; heights], vec![0.0; 2 * heights]].concat();
         Ok(Self {
             block: Block::new([space.channels, settings.width], 3, device),
-            regress: last_layer([settings.width, outputs], 0.0, device),
+            regress: last_layer_at(settings.width, &starts, device),
             grid: space.grid,
             settings: settings.clone(),
         })

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use super::blocks::{Block, last_layer};
 use crate::{
     Sample,
-    losses::{labels::Labels, lovasz::VOID, smooth_l1::smooth_l1_of},
+    losses::{Total, labels::Labels, lovasz::VOID, smooth_l1::smooth_l1_of},
     task::{Features, Output, Reads, Shapes, Task, TaskError, named},
 };
 
@@ -116,8 +116,8 @@ impl Surface {
         let log_scale = maps.clone().narrow(1, 1, 1).clamp(LOG_SCALE[0], LOG_SCALE[1]);
         let size = smooth_l1_of(maps.narrow(1, 0, 1) - targets.height.clone(), NEAR_M);
         let terms = size * log_scale.clone().neg().exp() + log_scale - LOG_SCALE[0];
-        let cells = targets.known.clone().sum().clamp_min(1e-6);
-        (terms * targets.known.clone()).sum() / cells
+        let cells = targets.known.clone().total().clamp_min(1e-6);
+        (terms * targets.known.clone()).total() / cells
     }
 
     fn cell(&self, maps: &[f32], classes: &[f32], index: usize) -> Cell {
