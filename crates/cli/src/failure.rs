@@ -70,7 +70,10 @@ impl From<ommatidia_train::Error> for Failure {
     fn from(error: ommatidia_train::Error) -> Self {
         match error {
             ommatidia_train::Error::Store(error) => error.into(),
-            ommatidia_train::Error::Interrupted { .. } => Self::Interrupted,
+            ommatidia_train::Error::Interrupted { step } => {
+                tracing::warn!("the state after step {step} is saved; --resume goes on from it");
+                Self::Interrupted
+            }
             other if other.is_environment() => Self::Environment(miette::miette!("{other}")),
             other => Self::input(other),
         }

@@ -339,7 +339,11 @@ impl<'a, L: Learner, N: Serialize> Session<'a, L, N> {
         let (samples_per_s, data_wait_share) = self.rates();
         Ok(Outcome {
             step: self.progress.step,
-            loss: last.iter().sum::<f64>() / last.len().max(1) as f64,
+            loss: if last.is_empty() {
+                self.progress.usual_loss.unwrap_or(0.0)
+            } else {
+                last.iter().sum::<f64>() / last.len() as f64
+            },
             samples_per_s,
             data_wait_share,
             weights_blake3: self.weights.hash(),
