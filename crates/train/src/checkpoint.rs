@@ -13,7 +13,7 @@ use crate::optimiser::Moments;
 use crate::{Error, Weights};
 
 /// The version that this program writes and reads.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 /// Folder of the checkpoints within a run.
 pub const FOLDER: &str = "checkpoints";
 const ENDING: &str = "safetensors";
@@ -24,12 +24,28 @@ const ENDING: &str = "safetensors";
 pub struct Progress {
     /// Steps that are done.
     pub step: u64,
-    /// Running mean of the loss, for telling when it leaps; `None` before the first step.
+    /// Running mean of the loss; `None` before the first step.
     pub usual_loss: Option<f64>,
-    /// Best score so far, with its step.
-    pub best: Option<(f64, u64)>,
+    /// Running mean of the sum of the losses before they are weighed, for telling when it leaps.
+    pub usual_parts: Option<f64>,
+    /// Best score so far.
+    pub best: Option<Best>,
+    /// Seconds that were spent, where the learning rate falls by time; else 0.
+    pub spent_s: f64,
     /// What could not be read so far.
     pub skipped: Vec<Skipped>,
+}
+
+/// The best validation so far.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Best {
+    /// Name of the score that counts.
+    pub name: String,
+    /// How high it was.
+    pub value: f64,
+    /// Steps that were done.
+    pub step: u64,
 }
 
 /// All that a training needs to go on.
@@ -56,6 +72,12 @@ const PARTS: [&str; 4] = ["weights", "average", "adam_mean", "adam_square"];
 impl Checkpoint {
     fn rows(&self) -> [&[f32]; 4] {
         [&self.weights.now, &self.weights.average, &self.moments.mean, &self.moments.square]
+    }
+
+    /// Of all its numbers' bits.
+    pub fn hash(&self) -> ContentHash {
+        let numbers = self.rows().into_iter().flatten();
+        hash::of_bytes(&numbers.flat_map(|value| value.to_le_bytes()).collect::<Vec<u8>>())
     }
 
     /// Writes it into a run's folder and returns the file. The same state gives the same bytes.

@@ -88,6 +88,37 @@ pub fn sum(ranks: &mut dyn Collective, mut row: Vec<f32>) -> Result<Vec<f32>, Er
     Ok(row)
 }
 
+/// Bytes of every rank, in their order, on every rank.
+///
+/// # Errors
+/// As [`Collective::swap`].
+pub fn gather(ranks: &mut dyn Collective, mine: &[u8]) -> Result<Vec<Vec<u8>>, Error> {
+    let length = u32::try_from(mine.len()).expect("what is gathered is small").to_le_bytes();
+    let lengths: Vec<usize> = gather_padded(ranks, &length, length.len())?
+        .into_iter()
+        .map(|bytes| bytes.iter().rev().fold(0, |sum, &byte| sum << 8 | usize::from(byte)))
+        .collect();
+    let longest = lengths.iter().copied().max().unwrap_or(0);
+    let mut all = gather_padded(ranks, mine, longest)?;
+    all.iter_mut().zip(lengths).for_each(|(bytes, length)| bytes.truncate(length));
+    Ok(all)
+}
+
+/// The same, of bytes that are filled up with zeros to one length.
+fn gather_padded(
+    ranks: &mut dyn Collective,
+    mine: &[u8],
+    length: usize,
+) -> Result<Vec<Vec<u8>>, Error> {
+    let mut row = vec![0.0; ranks.size() * length];
+    let place = &mut row[ranks.rank() * length..][..mine.len()];
+    place.iter_mut().zip(mine).for_each(|(number, &byte)| *number = f32::from(byte));
+    // Every number is one rank's byte and the others' zeros: the sum is exact.
+    let row = sum(ranks, row)?;
+    let of = |rank: usize| row[rank * length..][..length].iter().map(|&n| n as u8).collect();
+    Ok((0..ranks.size()).map(of).collect())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -124,5 +155,21 @@ mod tests {
             a
         });
         assert_ne!(in_line.unwrap(), alone, "another order gives other bits, so the order matters");
+    }
+
+    #[test]
+    fn every_rank_gets_the_bytes_of_all() {
+        let mine = |rank: usize| -> Vec<u8> { (0..rank * 300).map(|i| (i % 256) as u8).collect() };
+        let one = |mut ranks: Threads| {
+            std::thread::spawn(move || {
+                let own = mine(ranks.rank());
+                gather(&mut ranks, &own).unwrap()
+            })
+        };
+        let running: Vec<_> = Threads::group(4).into_iter().map(one).collect();
+        for rank in running {
+            assert_eq!(rank.join().unwrap(), (0..4).map(mine).collect::<Vec<_>>());
+        }
+        assert_eq!(gather(&mut crate::ranks::Alone, b"").unwrap(), [Vec::<u8>::new()]);
     }
 }

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::data::AugmentConfig;
 use crate::optimiser::OptimiserConfig;
-use crate::schedule::ScheduleConfig;
+use crate::schedule::{ScheduleConfig, Shape};
 
 /// A training of a network whose own settings are `N`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -82,8 +82,11 @@ pub struct RecordConfig {
     pub validate_every: u64,
     /// Most samples that are validated on, spread evenly.
     pub validate_samples: usize,
-    /// A loss so many times the usual one stops the training; 0 for never.
+    /// A sum of unweighted losses so many times the usual one stops the training; 0 for never.
     pub leap: f64,
+    /// Name of the validation score by which weights are the best ones: the highest counts. The first
+    /// score of the first task, if none is named.
+    pub best: Option<String>,
 }
 
 impl Default for RecordConfig {
@@ -94,6 +97,7 @@ impl Default for RecordConfig {
             validate_every: 500,
             validate_samples: 256,
             leap: 20.0,
+            best: None,
         }
     }
 }
@@ -128,12 +132,15 @@ impl<N> TrainConfig<N> {
 }
 
 impl<N: Serialize> TrainConfig<N> {
-    /// What decides the weights: everything but threads, record, and where the training ends.
-    pub fn deciding(&self) -> serde_json::Value {
+    /// What decides the weights: everything but threads and record. The number of steps does, where the
+    /// learning rate is a function of the share of them that is done.
+    pub fn deciding(&self, schedule_by_clock: bool) -> serde_json::Value {
         let mut value = serde_json::to_value(self).expect("settings are plain data");
         if let Some(fields) = value.as_object_mut() {
             fields.remove("record");
-            fields.remove("steps");
+            if schedule_by_clock || self.schedule.shape == Shape::Constant {
+                fields.remove("steps");
+            }
             if let Some(data) = fields.get_mut("data").and_then(|data| data.as_object_mut()) {
                 data.remove("workers");
                 data.remove("ahead");

@@ -52,7 +52,7 @@ pub enum Error {
     },
     /// The loss is no number, or far above where it was.
     #[error(
-        "step {step}: {what}. The batch ({}) was saved in {}; the last checkpoint is intact. Lower the learning rate or mend these samples",
+        "step {step}: {what}. The batch ({}) was saved in {}; the last checkpoint is intact. Start anew in another --out, with a lower optimiser.rate or without these samples; if the losses only leapt, --resume with a higher record.leap (0 for any) goes on",
         samples.join(", "),
         saved.display()
     )]

@@ -12,7 +12,8 @@ use crate::Error;
 pub struct Loss {
     /// What the gradient is taken of.
     pub total: Tensor<1>,
-    /// Parts by name, for the record; always the same names in the same order.
+    /// Parts by name, not weighed and not below zero, for the record and for telling when they leap; always
+    /// the same names in the same order.
     pub parts: Vec<(String, Tensor<1>)>,
 }
 

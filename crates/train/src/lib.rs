@@ -3,6 +3,7 @@
 //! The same data, settings and seed give the same weights, bit for bit, on 1, 2 or 4 ranks, with any number
 //! of threads, and however often the training was interrupted.
 
+mod begin;
 pub mod checkpoint;
 pub mod collective;
 pub mod config;
@@ -28,10 +29,11 @@ mod tests;
 mod trainer;
 mod validate;
 
+pub use begin::last_step;
 pub use config::TrainConfig;
 pub use error::Error;
 pub use learner::{Learner, Loss};
 pub use observer::{Observer, StepLine};
 pub use predict::{Each, predict};
-pub use trainer::{Job, Outcome, Weights, last_step, train};
+pub use trainer::{Job, Outcome, Weights, train};
 pub use validate::Validation;

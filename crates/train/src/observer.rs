@@ -24,7 +24,7 @@ pub trait Observer {
     /// Seconds since 1970.
     fn unix_seconds(&self) -> f64;
 
-    /// Somebody asked to stop: the state is saved after the step in hand.
+    /// Somebody asked to stop: the state is saved after the step in hand. Looked at while validating too.
     fn interrupted(&self) -> bool;
 
     /// A step was taken.

@@ -10,3 +10,30 @@ pub const PRESETS: &[(&str, &str)] = &[
 pub fn preset(name: &str) -> Option<&'static str> {
     PRESETS.iter().find(|(known, _)| *known == name).map(|(_, toml)| *toml)
 }
+
+#[cfg(test)]
+mod tests {
+    use burn::tensor::Device;
+    use ommatidia_model::{Network, NetworkConfig};
+
+    use super::*;
+    use crate::TrainConfig;
+
+    #[test]
+    fn presets_can_be_trained() {
+        for (name, text) in PRESETS {
+            let config: TrainConfig<NetworkConfig> =
+                toml::from_str(text).unwrap_or_else(|cause| panic!("{name}: {cause}"));
+            assert_eq!(config.check(), Ok(()), "{name}");
+            let device = Device::flex().autodiff();
+            Network::new(&config.network, &device)
+                .unwrap_or_else(|cause| panic!("{name}: {cause}"));
+            if let Some(best) = config.record.best {
+                let mut tasks = config.network.heads.iter().map(|head| head.name());
+                assert!(tasks.any(|task| best.starts_with(&format!("{task}."))), "{name}: {best}");
+            }
+            assert_eq!(preset(name), Some(*text));
+        }
+        assert_eq!(preset("camvod"), None);
+    }
+}

@@ -37,6 +37,11 @@ impl Gradient {
         self.values[0]
     }
 
+    /// Sum of the parts of the loss: not weighed, so never below zero.
+    pub fn parts(&self) -> f64 {
+        self.values[1..].iter().sum()
+    }
+
     /// Everything is a number.
     pub fn is_finite(&self) -> bool {
         self.values[0].is_finite() && self.row.iter().all(|value| value.is_finite())

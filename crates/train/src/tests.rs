@@ -1,5 +1,6 @@
 //! The whole loop, on a small network.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use burn::tensor::Device;
@@ -7,9 +8,9 @@ use burn::tensor::Device;
 use crate::data::{Loader, LoaderConfig, Positions, SkipLog, Source};
 use crate::flat::Layout;
 use crate::random::Random;
-use crate::ranks::Alone;
-use crate::testing::{Counter, Noise, SIZE, Toy, config, job, train_on};
-use crate::{Error, checkpoint, run, train};
+use crate::ranks::{Alone, Threads};
+use crate::testing::{Counter, Noise, SIZE, Toy, Weighed, config, job, train_on};
+use crate::{Error, Job, checkpoint, run, train};
 
 /// Always the same weights.
 fn toy() -> Toy {
@@ -21,6 +22,21 @@ fn toy() -> Toy {
     assert_eq!(convolution.shape, [4, 3, 3, 3]);
     row[convolution.range()].fill_with(|| random.between(-0.3, 0.3) as f32);
     layout.scatter(fresh, &row)
+}
+
+/// A job that begins with the weights of `first`.
+fn beginning(folder: &Path, first: &Toy) -> Job<Toy> {
+    let mut job = job(folder, Arc::new(Noise::new(50, 0)));
+    let layout = Layout::of(first);
+    job.network = layout.scatter(job.network, &layout.gather(first));
+    job
+}
+
+/// Steps at which a name was recorded.
+fn recorded(folder: &Path, split: &str, name: &str) -> Vec<u64> {
+    let rows = run::read_metrics(&folder.join(run::METRICS)).unwrap();
+    let of = rows.iter().filter(|row| row.split == split && row.name == name);
+    of.map(|row| row.step).collect()
 }
 
 #[test]
@@ -35,13 +51,7 @@ fn ranks_and_interruptions_do_not_change_a_bit() {
     }
     for stop in [1, 3, 5, 9] {
         let folder = folder.path().join(format!("stopped_{stop}"));
-        let source: Arc<dyn Source> = Arc::new(Noise::new(50, 0));
-        let begin = || {
-            let mut job = job(&folder, source.clone());
-            let layout = Layout::of(&first);
-            job.network = layout.scatter(job.network, &layout.gather(&first));
-            job
-        };
+        let begin = || beginning(&folder, &first);
         let stopped = train(begin(), &config(10), &mut Alone, &Counter::stopping_after(stop));
         assert!(matches!(stopped, Err(Error::Interrupted { step }) if step == stop), "{stopped:?}");
         let resumed = train(begin(), &config(10), &mut Alone, &Counter::default()).unwrap();
@@ -55,10 +65,8 @@ fn a_kill_goes_on_from_the_last_checkpoint() {
     let first = toy();
     let whole = train_on(1, &folder.path().join("whole"), &first, &config(7));
     let killed = folder.path().join("killed");
-    let source: Arc<dyn Source> = Arc::new(Noise::new(50, 0));
-    let mut begun = job(&killed, source);
-    begun.network = first;
-    let stopped = train(begun, &config(7), &mut Alone, &Counter::stopping_after(5));
+    let stopped =
+        train(beginning(&killed, &first), &config(7), &mut Alone, &Counter::stopping_after(5));
     assert!(matches!(stopped, Err(Error::Interrupted { step: 5 })), "{stopped:?}");
     // What was after step 3 is lost, half of the next checkpoint is there, and so is what metrics told.
     let checkpoints = killed.join(checkpoint::FOLDER);
@@ -70,12 +78,7 @@ fn a_kill_goes_on_from_the_last_checkpoint() {
     std::fs::write(checkpoints.join(".step_000000006.safetensors.1-2.tmp-omma"), b"half").unwrap();
     let resumed = train_on(1, &killed, &toy(), &config(7));
     assert_eq!(resumed.weights_blake3, whole.weights_blake3);
-    let rows = run::read_metrics(&killed.join(run::METRICS)).unwrap();
-    let losses: Vec<u64> = rows
-        .iter()
-        .filter(|row| row.split == "train" && row.name == "loss")
-        .map(|row| row.step)
-        .collect();
+    let losses = recorded(&killed, "train", "loss");
     assert_eq!(losses, (1..=7).collect::<Vec<_>>(), "each step is recorded once");
 }
 
@@ -100,9 +103,11 @@ fn other_settings_are_named() {
     let mut other = config(3);
     other.optimiser.rate = 0.5;
     other.record.keep = 7;
+    other.steps = 9;
     let result = train(job(folder.path(), source.clone()), &other, &mut Alone, &Counter::default());
     let error = result.unwrap_err().to_string();
     assert!(error.contains("settings.optimiser.rate: then 0.001, now 0.5"), "{error}");
+    assert!(error.contains("settings.steps: then 3, now 9"), "{error}");
     assert!(!error.contains("keep"), "what does not decide the weights may differ: {error}");
     let mut again = job(folder.path(), source);
     again.resume = false;
@@ -126,6 +131,165 @@ fn a_leap_of_the_loss_stops_and_saves_the_batch() {
     assert!(saved.join("007_0.png").is_file());
     let last = checkpoint::list(&folder.path().join(checkpoint::FOLDER)).unwrap().pop();
     assert_eq!(last.map(|(step, _)| step), Some(3));
+}
+
+#[test]
+fn a_total_below_zero_is_no_leap() {
+    let folder = tempfile::tempdir().unwrap();
+    let toy = job(folder.path(), Arc::new(Noise::new(50, 0)));
+    let job = Job {
+        network: Weighed { toy: toy.network },
+        device: toy.device,
+        training: toy.training,
+        validation: None,
+        size: SIZE,
+        seed: 7,
+        folder: toy.folder,
+        inputs: serde_json::Value::Null,
+        resume: false,
+        limit_s: None,
+        schedule_by_clock: false,
+    };
+    let mut settings = config(12);
+    settings.schedule.warm_up_steps = 2;
+    let outcome = train(job, &settings, &mut Alone, &Counter::default()).unwrap();
+    assert!(outcome.loss < 0.0, "{}", outcome.loss);
+}
+
+#[test]
+fn the_number_of_steps_is_free_where_it_decides_nothing() {
+    use crate::schedule::Shape;
+    let mut settings = config(5);
+    let steps = |settings: &crate::TrainConfig<()>, by_clock: bool| {
+        settings.deciding(by_clock).get("steps").is_some()
+    };
+    assert!(steps(&settings, false));
+    assert!(!steps(&settings, true));
+    settings.schedule.shape = Shape::Constant;
+    assert!(!steps(&settings, false));
+}
+
+#[test]
+fn validation_that_was_broken_off_is_made_up_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut settings = config(7);
+    settings.record.validate_every = 5;
+    let first = toy();
+    let begin = || beginning(folder.path(), &first);
+    let stopped = train(begin(), &settings, &mut Alone, &Counter::stopping_after(5));
+    assert!(matches!(stopped, Err(Error::Interrupted { step: 5 })), "{stopped:?}");
+    assert_eq!(recorded(folder.path(), "val", "count"), []);
+    let done = train(begin(), &settings, &mut Alone, &Counter::default()).unwrap();
+    assert_eq!(recorded(folder.path(), "val", "count"), [5, 7]);
+    // Once more, nothing is left to do and nothing is added.
+    let files = || std::fs::read_dir(folder.path()).unwrap().count();
+    let before = files();
+    let again = train(begin(), &settings, &mut Alone, &Counter::default()).unwrap();
+    assert_eq!(recorded(folder.path(), "val", "count"), [5, 7]);
+    assert_eq!((again.step, &again.metrics), (7, &done.metrics));
+    assert_eq!(again.weights_blake3, done.weights_blake3);
+    assert_eq!(files(), before);
+}
+
+#[test]
+fn the_score_that_counts_is_the_named_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut settings = config(3);
+    settings.record.best = Some("miou".to_owned());
+    let first = toy();
+    let begin = || beginning(folder.path(), &first);
+    let error = train(begin(), &settings, &mut Alone, &Counter::default()).unwrap_err().to_string();
+    assert!(error.contains("record.best is miou") && error.contains("count, minus"), "{error}");
+    // The state was saved before: naming one that there is goes on.
+    settings.record.best = Some("minus".to_owned());
+    train(begin(), &settings, &mut Alone, &Counter::default()).unwrap();
+    assert!(folder.path().join(run::BEST).is_file());
+    let layout = Layout::of(&first);
+    let (_, path) =
+        checkpoint::list(&folder.path().join(checkpoint::FOLDER)).unwrap().pop().unwrap();
+    let deciding = serde_json::json!({
+        "settings": settings.deciding(false), "inputs": null, "seed": 7, "schedule_by_clock": false
+    });
+    let best = checkpoint::Checkpoint::read(&path, &layout, &deciding).unwrap().progress.best;
+    let expected = checkpoint::Best { name: "minus".to_owned(), value: -5.0, step: 3 };
+    assert_eq!(best, Some(expected));
+}
+
+#[test]
+fn time_that_was_spent_stays_spent() {
+    let folder = tempfile::tempdir().unwrap();
+    let first = toy();
+    let begin = || {
+        let mut job = beginning(folder.path(), &first);
+        (job.schedule_by_clock, job.limit_s) = (true, Some(100.0));
+        job
+    };
+    // The clock ticks a second whenever somebody looks.
+    let settings = config(1000);
+    let stopped = train(begin(), &settings, &mut Alone, &Counter::stopping_after(4));
+    assert!(matches!(stopped, Err(Error::Interrupted { step: 4 })), "{stopped:?}");
+    let whole = tempfile::tempdir().unwrap();
+    let mut anew = begin();
+    anew.folder = whole.path().to_owned();
+    let whole = train(anew, &settings, &mut Alone, &Counter::default()).unwrap();
+    let resumed = train(begin(), &settings, &mut Alone, &Counter::default()).unwrap();
+    assert!(whole.step > 8, "{}", whole.step);
+    assert!(resumed.step.abs_diff(whole.step) <= 2, "{} and {}", resumed.step, whole.step);
+    // By steps it would be another training.
+    let mut other = begin();
+    other.schedule_by_clock = false;
+    let error = train(other, &settings, &mut Alone, &Counter::default()).unwrap_err().to_string();
+    assert!(error.contains("schedule_by_clock: then true, now false"), "{error}");
+}
+
+/// What two ranks say that each train in a folder of their own.
+fn apart(folders: [&Path; 2], settings: [crate::TrainConfig<()>; 2]) -> Vec<String> {
+    let one = |((rank, folder), settings): ((Threads, &Path), crate::TrainConfig<()>)| {
+        let (mut rank, folder) = (rank, folder.to_owned());
+        std::thread::spawn(move || {
+            let job = job(&folder, Arc::new(Noise::new(50, 0)));
+            train(job, &settings, &mut rank, &Counter::default()).unwrap_err().to_string()
+        })
+    };
+    let ranks = Threads::group(2).into_iter().zip(folders).zip(settings);
+    let running: Vec<_> = ranks.map(one).collect();
+    running.into_iter().map(|rank| rank.join().unwrap()).collect()
+}
+
+#[test]
+fn ranks_that_are_not_at_the_same_place_refuse_each_other() {
+    let (first, second) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let folders = [first.path(), second.path()];
+    let mut other = config(7);
+    other.optimiser.rate = 0.5;
+    for error in apart(folders, [config(7), other]) {
+        assert!(error.contains("rank 1 has other settings"), "{error}");
+    }
+    let mut stopped = job(first.path(), Arc::new(Noise::new(50, 0)));
+    stopped.resume = false;
+    train(stopped, &config(7), &mut Alone, &Counter::stopping_after(2)).unwrap_err();
+    for error in apart(folders, [config(7), config(7)]) {
+        assert!(error.contains("rank 0 goes on from step 2, rank 1 begins"), "{error}");
+    }
+    // The same step of another beginning.
+    let other = job(second.path(), Arc::new(Noise::new(50, 0)));
+    train(other, &config(7), &mut Alone, &Counter::stopping_after(2)).unwrap_err();
+    for error in apart(folders, [config(7), config(7)]) {
+        assert!(error.contains("other weights"), "{error}");
+    }
+}
+
+#[test]
+fn ranks_tell_what_all_of_them_skipped() {
+    let folder = tempfile::tempdir().unwrap();
+    let one = |mut rank: Threads| {
+        let job = job(folder.path(), Arc::new(Noise::new(50, 5)));
+        std::thread::spawn(move || train(job, &config(4), &mut rank, &Counter::default()).unwrap())
+    };
+    let running: Vec<_> = Threads::group(2).into_iter().map(one).collect();
+    let outcomes: Vec<_> = running.into_iter().map(|rank| rank.join().unwrap()).collect();
+    assert!(!outcomes[0].skipped.is_empty());
+    assert_eq!(outcomes[0].skipped, outcomes[1].skipped);
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! The loop.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use burn::tensor::Device;
@@ -11,10 +11,10 @@ use ommatidia_store::{atomic, hash};
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::checkpoint::{self, Checkpoint, Progress};
-use crate::collective::{Collective, sum};
+use crate::checkpoint::{self, Best, Checkpoint, Progress};
+use crate::collective::{Collective, gather, sum};
 use crate::config::TrainConfig;
-use crate::data::{Loader, LoaderConfig, Positions, SkipLog, Source};
+use crate::data::{Loader, SkipLog, Source};
 use crate::flat::Layout;
 use crate::learner::Learner;
 use crate::observer::{Observer, StepLine};
@@ -22,7 +22,7 @@ use crate::optimiser::Moments;
 use crate::run::{self, Record};
 use crate::step::{StepReport, apply, gradient};
 use crate::validate::{Validation, validate};
-use crate::{Error, diverged};
+use crate::{Error, begin, diverged};
 
 /// What is trained, on what, where to.
 #[derive(Debug)]
@@ -47,7 +47,8 @@ pub struct Job<L> {
     pub resume: bool,
     /// Stops, saved, when so many seconds of this start are over.
     pub limit_s: Option<f64>,
-    /// The learning rate falls by time instead of steps, so that it ends with `limit_s`.
+    /// The learning rate falls by time instead of steps, so that it ends with `limit_s`, which is then of
+    /// all starts together.
     pub schedule_by_clock: bool,
 }
 
@@ -106,17 +107,26 @@ struct Session<'a, L, N> {
     progress: Progress,
     earlier_skips: Vec<Skipped>,
     skips: Arc<SkipLog>,
-    loader: Loader,
+    /// What the other ranks skipped, when they last told.
+    others_skips: Vec<Skipped>,
+    /// None where there is no step to take.
+    loader: Option<Loader>,
     /// Only rank 0 keeps one.
     record: Option<Record>,
     deciding: Value,
     metrics: BTreeMap<String, f64>,
     spent: Spent,
+    /// Step of the last checkpoint.
+    saved: Option<u64>,
+    /// Somebody asked to stop, and something was broken off for it.
+    stop: bool,
 }
 
 /// Time of this start.
 struct Spent {
     since: f64,
+    /// Of earlier starts, where the learning rate falls by time.
+    earlier_s: f64,
     steps: u64,
     waiting_s: f64,
     validating_s: f64,
@@ -130,22 +140,27 @@ impl<'a, L: Learner, N: Serialize> Session<'a, L, N> {
         observer: &'a dyn Observer,
     ) -> Result<Self, Error> {
         let layout = Layout::of(&job.network);
-        let deciding = serde_json::json!({ "settings": config.deciding(), "inputs": job.inputs, "seed": job.seed });
-        let found = last_checkpoint(&job, &layout, &deciding)?;
-        let state = match found {
-            Some(state) => state,
-            None => fresh(&job.network, &layout, ranks)?,
-        };
+        let by_clock = job.schedule_by_clock;
+        let deciding = serde_json::json!({
+            "settings": config.deciding(by_clock), "inputs": job.inputs, "seed": job.seed,
+            "schedule_by_clock": by_clock,
+        });
+        let state = begin::state(&job, &layout, &deciding, ranks)?;
         let Checkpoint { progress, weights, moments } = state;
         job.network = layout.scatter(job.network, &weights.now);
         let skips = Arc::new(SkipLog::default());
-        let loader = loader(&job, config, ranks, progress.step, skips.clone());
+        let loader = (progress.step < config.steps)
+            .then(|| begin::loader(&job, config, ranks, progress.step, skips.clone()));
         let since = observer.unix_seconds();
-        let record = (ranks.rank() == 0).then(|| Record::open(&job.folder, progress.step, since));
+        let record = (ranks.rank() == 0).then(|| Record::open(&job.folder, progress.step));
+        let earlier_s = progress.spent_s;
         Ok(Self {
             record: record.transpose()?,
             earlier_skips: progress.skipped.clone(),
-            spent: Spent { since, steps: 0, waiting_s: 0.0, validating_s: 0.0 },
+            others_skips: Vec::new(),
+            spent: Spent { since, earlier_s, steps: 0, waiting_s: 0.0, validating_s: 0.0 },
+            saved: (progress.step > 0).then_some(progress.step),
+            stop: false,
             metrics: BTreeMap::new(),
             job,
             config,
@@ -163,6 +178,9 @@ impl<'a, L: Learner, N: Serialize> Session<'a, L, N> {
 
     fn run(&mut self) -> Result<Outcome, Error> {
         let mut losses = Vec::new();
+        if self.progress.step > 0 && self.due().validate {
+            self.measure()?;
+        }
         while self.progress.step < self.config.steps {
             let done = self.agree()?;
             if done.stop || done.over {
@@ -175,27 +193,28 @@ impl<'a, L: Learner, N: Serialize> Session<'a, L, N> {
             let report = self.step(done.share)?;
             losses.push(report.loss);
             let Due { checkpoint, validate } = self.due();
-            if validate {
-                self.validate()?;
-            }
-            if checkpoint {
+            // Validating takes long: what was learnt is saved before.
+            if checkpoint || validate {
                 self.save()?;
             }
-        }
-        if !self.progress.step.is_multiple_of(self.config.record.validate_every) {
-            self.validate()?;
+            if validate {
+                self.measure()?;
+            }
         }
         self.save()?;
+        self.measure()?;
+        if sum(self.ranks, vec![f32::from(u8::from(self.stop))])?[0] > 0.0 {
+            return Err(Error::Interrupted { step: self.progress.step });
+        }
         self.finish(&losses)
     }
 
     /// What all ranks do next: one that was asked to stop stops all; rank 0 holds the clock.
     fn agree(&mut self) -> Result<Agreed, Error> {
-        let spent = self.observer.unix_seconds() - self.spent.since;
         let first = self.ranks.rank() == 0;
-        let over = self.job.limit_s.map_or(0.0, |limit| spent / limit);
+        let over = self.job.limit_s.map_or(0.0, |limit| self.clock_s() / limit);
         let mine = [
-            f32::from(u8::from(self.observer.interrupted())),
+            f32::from(u8::from(self.stop || self.observer.interrupted())),
             if first { over as f32 } else { 0.0 },
         ];
         let all = sum(self.ranks, mine.to_vec())?;
@@ -204,12 +223,19 @@ impl<'a, L: Learner, N: Serialize> Session<'a, L, N> {
         Ok(Agreed { stop: all[0] > 0.0, over: all[1] >= 1.0, share })
     }
 
+    /// Seconds of this start; of all of them, where the learning rate falls by time.
+    fn clock_s(&self) -> f64 {
+        self.observer.unix_seconds() - self.spent.since + self.spent.earlier_s
+    }
+
     fn step(&mut self, share: f64) -> Result<StepReport, Error> {
         let mine = self.config.data.microbatches / self.ranks.size();
         let before = self.observer.unix_seconds();
         let mut batches: Vec<Vec<Sample>> = Vec::with_capacity(mine);
         for _ in 0..mine {
-            let batch = (0..self.config.data.samples).map(|_| self.loader.next());
+            let loader =
+                self.loader.as_mut().expect("there are steps to take, so samples are fetched");
+            let batch = (0..self.config.data.samples).map(|_| loader.next());
             batches.push(batch.collect::<Result<_, _>>()?);
         }
         self.spent.waiting_s += self.observer.unix_seconds() - before;
@@ -224,12 +250,15 @@ impl<'a, L: Learner, N: Serialize> Session<'a, L, N> {
             self.config.optimiser.rate * self.config.schedule.share(self.progress.step, share);
         let settings = (&self.config.optimiser, &self.layout, self.config.average);
         let now = (self.progress.step, rate);
+        let parts = found.parts();
         let report = apply(settings, now, found, &mut self.weights, &mut self.moments);
         self.take_over();
         self.progress.step += 1;
         self.spent.steps += 1;
         let usual = self.progress.usual_loss.unwrap_or(report.loss);
         self.progress.usual_loss = Some(0.98 * usual + 0.02 * report.loss);
+        let usual = self.progress.usual_parts.unwrap_or(parts);
+        self.progress.usual_parts = Some(0.98 * usual + 0.02 * parts);
         self.tell(&report, rate)?;
         Ok(report)
     }
@@ -248,10 +277,12 @@ impl<'a, L: Learner, N: Serialize> Session<'a, L, N> {
         let leap = self.config.record.leap;
         let usual = self
             .progress
-            .usual_loss
+            .usual_parts
             .filter(|_| leap > 0.0 && self.progress.step > self.config.schedule.warm_up_steps)?;
-        (found.loss() > leap * usual).then(|| {
-            format!("loss {:.4} is more than {leap} times the usual {usual:.4}", found.loss())
+        // The total is no measure: weighed by learnt uncertainty it goes below zero.
+        let parts = found.parts();
+        (parts > leap * usual).then(|| {
+            format!("sum of losses {parts:.4} is more than {leap} times the usual {usual:.4}")
         })
     }
 
@@ -291,32 +322,87 @@ impl<'a, L: Learner, N: Serialize> Session<'a, L, N> {
         Due { checkpoint: every(record.checkpoint_every), validate: every(record.validate_every) }
     }
 
-    /// Measures the averaged weights, and keeps them if they are the best so far.
-    fn validate(&mut self) -> Result<(), Error> {
+    /// Validates, on rank 0, unless this step was validated, and saves how that went.
+    fn measure(&mut self) -> Result<(), Error> {
+        let Some(record) = &self.record else { return Ok(()) };
+        if let Some(scores) = record.scores(self.progress.step) {
+            self.metrics = scores;
+        } else if self.validate()? {
+            self.write()?;
+        } else {
+            self.stop = true;
+        }
+        Ok(())
+    }
+
+    /// Measures the averaged weights, and keeps them if they are the best so far. False if somebody asked
+    /// to stop before the end.
+    fn validate(&mut self) -> Result<bool, Error> {
         let (Some(validation), Some(record)) = (&self.job.validation, &mut self.record) else {
-            return Ok(());
+            return Ok(true);
         };
         let before = self.observer.unix_seconds();
         let network = self.layout.scatter(self.job.network.valid(), &self.weights.average);
         let device = self.job.device.clone().inner();
         let settings = (self.job.size, self.config.data.samples);
         let scores = validate(&network, &device, validation, settings, self.observer, &self.skips)?;
+        let Some(scores) = scores else { return Ok(false) };
         let step = self.progress.step;
+        let counts = counting(&scores, self.config.record.best.as_deref())
+            .map_err(|what| Error::Config { origin: self.job.folder.join(run::CONFIG), what })?;
         record.add((step, self.observer.unix_seconds()), "val", scores.clone())?;
         self.observer.validated(step, &scores);
-        let best = self.progress.best.map_or(f64::NEG_INFINITY, |(best, _)| best);
-        if let Some((_, first)) = scores.first().filter(|(_, first)| *first > best) {
-            self.progress.best = Some((*first, step));
+        let so_far = self.progress.best.as_ref();
+        let better = |(name, value): &&(String, f64)| {
+            // Another score than before begins anew.
+            so_far.is_none_or(|best| best.name != *name || *value > best.value)
+        };
+        if let Some((name, value)) = counts.filter(better) {
+            self.progress.best = Some(Best { name: name.clone(), value: *value, step });
             let path = self.job.folder.join(run::BEST);
             checkpoint::write_weights(&path, &self.layout, &self.weights.average, &self.deciding)?;
         }
         self.metrics = scores.into_iter().collect();
         self.spent.validating_s += self.observer.unix_seconds() - before;
+        Ok(true)
+    }
+
+    /// Brings the state to the disk, unless this step's is there. All ranks do so together.
+    fn save(&mut self) -> Result<(), Error> {
+        if self.saved == Some(self.progress.step) {
+            return Ok(());
+        }
+        self.hear_skips()?;
+        self.write()?;
+        self.saved = Some(self.progress.step);
         Ok(())
     }
 
-    fn save(&mut self) -> Result<(), Error> {
-        self.progress.skipped = merged(&self.earlier_skips, self.skips.all());
+    /// Gathers what the other ranks skipped.
+    fn hear_skips(&mut self) -> Result<(), Error> {
+        let own = serde_json::to_vec(&self.skips.all()).expect("a list of words and numbers");
+        let all = gather(self.ranks, &own)?;
+        let mut others = Vec::new();
+        for (_, bytes) in all.iter().enumerate().filter(|(rank, _)| *rank != self.ranks.rank()) {
+            let skips: Vec<Skipped> = serde_json::from_slice(bytes)
+                .map_err(|cause| Error::Ranks(format!("a rank's message is damaged ({cause})")))?;
+            others.extend(skips);
+        }
+        self.others_skips = others;
+        Ok(())
+    }
+
+    /// What could not be read by any rank, in all starts.
+    fn skipped(&self) -> Vec<Skipped> {
+        let now = self.others_skips.iter().cloned().chain(self.skips.all());
+        merged(&self.earlier_skips, now)
+    }
+
+    fn write(&mut self) -> Result<(), Error> {
+        self.progress.skipped = self.skipped();
+        if self.job.schedule_by_clock {
+            self.progress.spent_s = self.clock_s();
+        }
         let Some(record) = &self.record else { return Ok(()) };
         record.save()?;
         let state = Checkpoint {
@@ -330,8 +416,8 @@ impl<'a, L: Learner, N: Serialize> Session<'a, L, N> {
     }
 
     fn finish(&mut self, losses: &[f64]) -> Result<Outcome, Error> {
-        if let Some(record) = &self.record {
-            record.save()?;
+        self.hear_skips()?;
+        if self.record.is_some() {
             let path = self.job.folder.join(run::WEIGHTS);
             checkpoint::write_weights(&path, &self.layout, &self.weights.average, &self.deciding)?;
         }
@@ -348,7 +434,7 @@ impl<'a, L: Learner, N: Serialize> Session<'a, L, N> {
             data_wait_share,
             weights_blake3: self.weights.hash(),
             metrics: std::mem::take(&mut self.metrics),
-            skipped: merged(&self.earlier_skips, self.skips.all()),
+            skipped: self.skipped(),
         })
     }
 }
@@ -367,62 +453,25 @@ struct Agreed {
     share: f64,
 }
 
-fn loader<L, N>(
-    job: &Job<L>,
-    config: &TrainConfig<N>,
-    ranks: &dyn Collective,
-    start: u64,
-    skips: Arc<SkipLog>,
-) -> Loader {
-    let step = config.samples_per_step() as u64;
-    let share = step / ranks.size() as u64;
-    let positions = Positions { start, step, share, first: ranks.rank() as u64 * share };
-    let settings = LoaderConfig {
-        seed: job.seed,
-        size: job.size,
-        augment: config.augment.clone(),
-        workers: config.data.workers,
-        ahead: config.data.ahead.max(share as usize),
-    };
-    Loader::new(job.training.clone(), positions, &settings, skips)
-}
-
-/// The state to go on from.
-fn last_checkpoint<L>(
-    job: &Job<L>,
-    layout: &Layout,
-    deciding: &Value,
-) -> Result<Option<Checkpoint>, Error> {
-    let folder = job.folder.join(checkpoint::FOLDER);
-    atomic::clean(&folder);
-    let Some((step, path)) = checkpoint::list(&folder)?.pop() else { return Ok(None) };
-    if !job.resume {
-        let what = format!(
-            "is of a training that has taken {step} steps; go on with it by --resume, or choose another --out"
-        );
-        return Err(Error::Checkpoint { path, what });
-    }
-    Checkpoint::read(&path, layout, deciding).map(Some)
-}
-
-/// Rank 0's fresh weights, on every rank.
-fn fresh<L: Learner>(
-    network: &L,
-    layout: &Layout,
-    ranks: &mut dyn Collective,
-) -> Result<Checkpoint, Error> {
-    let mut row = layout.gather(network);
-    if ranks.rank() > 0 {
-        row.fill(0.0);
-    }
-    let now = sum(ranks, row)?;
-    let moments = Moments::new(layout.len());
-    let weights = Weights { average: now.clone(), now };
-    Ok(Checkpoint { progress: Progress::default(), weights, moments })
+/// The score by which weights are the best: the one of this name, or the first. None if there are none.
+///
+/// # Errors
+/// What scores there are, if not the one of this name.
+fn counting<'a>(
+    scores: &'a [(String, f64)],
+    name: Option<&str>,
+) -> Result<Option<&'a (String, f64)>, String> {
+    let Some(name) = name else { return Ok(scores.first()) };
+    let found = scores.iter().find(|(known, _)| known == name);
+    found.map(Some).ok_or_else(|| {
+        let known: Vec<&str> = scores.iter().map(|(known, _)| known.as_str()).collect();
+        let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+        format!("record.best is {name}; the validation gives these scores: {known}")
+    })
 }
 
 /// Both lists, the same things counted together.
-fn merged(earlier: &[Skipped], now: Vec<Skipped>) -> Vec<Skipped> {
+fn merged(earlier: &[Skipped], now: impl Iterator<Item = Skipped>) -> Vec<Skipped> {
     let mut all = BTreeMap::new();
     for item in earlier.iter().cloned().chain(now) {
         *all.entry((item.what, item.why)).or_insert(0) += item.count;
@@ -445,12 +494,4 @@ impl Weights {
         let both = self.now.iter().chain(&self.average);
         hash::of_bytes(&both.flat_map(|value| value.to_le_bytes()).collect::<Vec<u8>>())
     }
-}
-
-/// Where the last checkpoint of a run lies, if there is one.
-///
-/// # Errors
-/// [`Error::Store`].
-pub fn last_step(folder: &Path) -> Result<Option<u64>, Error> {
-    Ok(checkpoint::list(&folder.join(checkpoint::FOLDER))?.pop().map(|(step, _)| step))
 }

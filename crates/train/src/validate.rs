@@ -28,7 +28,8 @@ impl Validation {
     }
 }
 
-/// Scores on unchanged samples of `size`, `batch` at a time. Those that cannot be read are logged.
+/// Scores on unchanged samples of `size`, `batch` at a time. Those that cannot be read are logged. `None`
+/// if somebody asked to stop before the end.
 pub(crate) fn validate<L: Learner>(
     network: &L,
     device: &Device,
@@ -36,11 +37,14 @@ pub(crate) fn validate<L: Learner>(
     (size, batch): ([usize; 2], usize),
     observer: &dyn Observer,
     skipped: &SkipLog,
-) -> Result<Vec<(String, f64)>, Error> {
+) -> Result<Option<Vec<(String, f64)>>, Error> {
     let indices = validation.indices();
     let (mut predicted, mut truth): (Vec<VectorSpace>, Vec<VectorSpace>) = Default::default();
     let mut done = 0;
     for chunk in indices.chunks(batch) {
+        if observer.interrupted() {
+            return Ok(None);
+        }
         let mut samples: Vec<Sample> = Vec::with_capacity(batch);
         for &index in chunk {
             match validation.source.read(index) {
@@ -57,5 +61,5 @@ pub(crate) fn validate<L: Learner>(
         done += chunk.len();
         observer.validating(done, indices.len());
     }
-    Ok(network.scores(&predicted, &truth))
+    Ok(Some(network.scores(&predicted, &truth)))
 }

@@ -1,5 +1,6 @@
 //! `omma predict RUN CLIP|FOLDER… --out DIR`.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -74,14 +75,37 @@ struct Trained {
 
 pub(crate) fn run(arguments: &PredictArguments, common: &Common) -> Result<ExitCode, Failure> {
     ommatidia_kernels::allocator::keep_freed_memory();
+    let names = names(&arguments.inputs)?;
     let trained = load(arguments)?;
     atomic::create_directory(&arguments.out)?;
     let mut clips = Vec::new();
-    for input in &arguments.inputs {
-        clips.push(one(&trained, input, &arguments.out, common)?);
+    for (input, name) in arguments.inputs.iter().zip(names) {
+        clips.push(one(&trained, input, arguments.out.join(name), common)?);
     }
     let result = PredictResult { clips };
     output::print(common, &result, || result.clips.iter().map(describe).collect())
+}
+
+/// What the labels of each input are called: a clip's name without its ending, a folder's name.
+fn names(inputs: &[PathBuf]) -> Result<Vec<String>, Failure> {
+    let mut of: BTreeMap<String, &PathBuf> = BTreeMap::new();
+    let mut names = Vec::new();
+    for input in inputs {
+        let name = if input.is_dir() { input.file_name() } else { input.file_stem() };
+        let name = name.map(|name| name.to_string_lossy().into_owned());
+        let name = name.ok_or_else(|| {
+            Failure::input(format!("{}: has no name; give the folder by its own", input.display()))
+        })?;
+        if let Some(other) = of.insert(name.clone(), input) {
+            return Err(Failure::input(format!(
+                "{} and {} would both be written to {name}; predict them into an --out each",
+                other.display(),
+                input.display()
+            )));
+        }
+        names.push(name);
+    }
+    Ok(names)
 }
 
 fn load(arguments: &PredictArguments) -> Result<Trained, Failure> {
@@ -133,18 +157,40 @@ fn open(trained: &Trained, input: &Path) -> Result<Subject, Failure> {
         let path: &Path = source.path(index);
         path.file_stem().unwrap_or_default().to_string_lossy().into_owned()
     };
-    let pictures = Some((0..source.len()).map(stem).collect());
+    let pictures: Vec<String> = (0..source.len()).map(stem).collect();
+    let mut sorted = pictures.clone();
+    sorted.sort();
+    if let Some(pair) = sorted.windows(2).find(|pair| pair[0] == pair[1]) {
+        return Err(Failure::input(format!(
+            "{}: two pictures are called {}; their class maps would be one file",
+            input.display(),
+            pair[0]
+        )));
+    }
     let frames = (0..source.len()).map(|i| Timestamp::from_secs_f64(i as f64)).collect();
-    let rig = source.read(0)?.moments.remove(0).rig;
-    Ok(Subject { identity, rig, frames, pictures, source: Box::new(source) })
+    let rig = first_rig(&source)?;
+    Ok(Subject { identity, rig, frames, pictures: Some(pictures), source: Box::new(source) })
 }
 
-fn one(trained: &Trained, input: &Path, out: &Path, common: &Common) -> Result<Predicted, Failure> {
+/// The rig of the first picture that can be read; those before are skipped when their turn comes.
+fn first_rig(source: &Pictures) -> Result<Rig, Failure> {
+    let mut failure = None;
+    for index in 0..source.len() {
+        match source.read(index) {
+            Ok(sample) => return Ok(sample.present().rig.clone()),
+            Err(cause) => failure = failure.or(Some(cause)),
+        }
+    }
+    Err(failure.map_or_else(|| Failure::input("there is no picture"), Failure::from))
+}
+
+fn one(
+    trained: &Trained,
+    input: &Path,
+    labels: PathBuf,
+    common: &Common,
+) -> Result<Predicted, Failure> {
     let subject = open(trained, input)?;
-    let Some(name) = input.file_stem() else {
-        return Err(Failure::input(format!("{}: has no name", input.display())));
-    };
-    let labels = out.join(name);
     let maps = labels.join("class_maps");
     let mut writer = SpaceWriter::create(&labels)?;
     if subject.pictures.is_some() {
@@ -224,6 +270,22 @@ fn describe(predicted: &Predicted) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_are_of_their_own() {
+        let folder = tempfile::tempdir().unwrap();
+        let place = |name: &str| folder.path().join(name);
+        for name in ["city.day", "city.night", "drive", "other/drive"] {
+            std::fs::create_dir_all(place(name)).unwrap();
+        }
+        let of = |given: &[&str]| names(&given.iter().map(|name| place(name)).collect::<Vec<_>>());
+        let found = of(&["city.day", "city.night", "drive"]).unwrap();
+        assert_eq!(found, ["city.day", "city.night", "drive"]);
+        for twice in [["drive", "other/drive"], ["drive", "drive.mcap"]] {
+            let Err(Failure::Input(report)) = of(&twice) else { panic!("{twice:?} was taken") };
+            assert!(report.to_string().contains("both be written to drive"), "{report}");
+        }
+    }
 
     #[test]
     fn classes_get_their_numbers_back() {

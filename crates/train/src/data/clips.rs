@@ -7,7 +7,7 @@ use ommatidia_model::{Moment, Sample};
 use ommatidia_scene::{Frame, Input, RgbImage, Taxonomy, Trajectory, VectorSpace};
 use ommatidia_store::{ClipReader, Labels, hash};
 
-use super::Source;
+use super::{Source, sizes};
 use crate::Error;
 
 /// How samples are cut from clips.
@@ -99,13 +99,16 @@ impl ClipSource {
             };
             Ok(self.reader.rgb(image)?)
         };
-        Ok(Moment {
+        let moment = Moment {
             timestamp: frame.timestamp,
             images: (0..rig.cameras.len()).map(picture).collect::<Result<_, _>>()?,
             rig: rig.clone(),
             world_from_ego: self.pose(frame.timestamp),
             truth: if asked { self.truth(frame.timestamp)? } else { VectorSpace::default() },
-        })
+        };
+        sizes::check(&moment)
+            .map_err(|what| Error::Data { path: self.reader.path().to_owned(), what })?;
+        Ok(moment)
     }
 
     fn pose(&self, at: Timestamp) -> Option<Pose<World, Ego>> {

@@ -6,6 +6,7 @@ mod colour;
 mod loader;
 mod order;
 mod pictures;
+mod sizes;
 mod skipped;
 pub mod space;
 #[cfg(test)]
@@ -19,7 +20,7 @@ pub use order::Order;
 pub use pictures::{CAMERA, MAP, Pictures};
 pub use skipped::SkipLog;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use ommatidia_model::Sample;
 use ommatidia_scene::{Input, Taxonomy};
@@ -75,7 +76,8 @@ impl Dataset {
     /// folder has one named `split` within, that one is meant.
     ///
     /// # Errors
-    /// [`Error::Data`] for what is none of these, or lacks labels.
+    /// [`Error::Data`] for what is none of these, or lacks labels, or has other numbers of cameras than the
+    /// rest: samples of one batch have as many pictures.
     pub fn open(
         paths: &[PathBuf],
         split: &str,
@@ -83,6 +85,21 @@ impl Dataset {
         taxonomy: &Taxonomy,
     ) -> Result<Self, Error> {
         let mut sources: Vec<Box<dyn Source>> = Vec::new();
+        let mut first: Option<(PathBuf, usize)> = None;
+        let mut same = |path: &Path, cameras: usize| match &first {
+            Some((other, as_many)) if *as_many != cameras => Err(Error::Data {
+                path: path.to_owned(),
+                what: format!(
+                    "is of {cameras} cameras, and {} of {as_many}; train on rigs of one number of cameras",
+                    other.display()
+                ),
+            }),
+            Some(_) => Ok(()),
+            None => {
+                first = Some((path.to_owned(), cameras));
+                Ok(())
+            }
+        };
         for path in paths {
             let within = path.join(split);
             let place = if within.is_dir() { &within } else { path };
@@ -90,6 +107,7 @@ impl Dataset {
             for clip in &clips {
                 let source = ClipSource::open(clip, window, taxonomy)?;
                 if !source.is_empty() {
+                    same(clip, source.reader().clip().rig.cameras.len())?;
                     sources.push(Box::new(source));
                 }
             }
@@ -100,6 +118,7 @@ impl Dataset {
                         "has no class maps beside it (a folder of the same name ending in annot)";
                     return Err(Error::Data { path: place.clone(), what: what.to_owned() });
                 }
+                same(place, 1)?;
                 sources.push(Box::new(pictures));
             }
         }

@@ -1,6 +1,6 @@
 //! Ranks as processes that reach each other through local sockets.
 
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -26,6 +26,10 @@ impl Sockets {
     /// # Errors
     /// [`Error::Ranks`] if they are no power of two, or one does not come within two minutes.
     pub fn join(folder: &Path, rank: usize, size: usize) -> Result<Self, Error> {
+        Self::join_within(LOOKS, folder, (rank, size))
+    }
+
+    fn join_within(looks: u32, folder: &Path, (rank, size): (usize, usize)) -> Result<Self, Error> {
         if !size.is_power_of_two() || rank >= size {
             return Err(Error::Ranks(format!(
                 "rank {rank} of {size}: give a power of two of ranks, numbered from 0"
@@ -42,17 +46,24 @@ impl Sockets {
             .map_err(|cause| unable(&format!("open {}", own.display()), cause))?;
         let mut peers: Vec<Option<UnixStream>> = (0..size).map(|_| None).collect();
         for other in 0..rank {
-            let mut stream = connect(&place(other), other)?;
+            let mut stream = connect(&place(other), other, looks)?;
             stream
                 .write_all(&(rank as u64).to_le_bytes())
                 .map_err(|cause| unable(&format!("greet rank {other}"), cause))?;
             peers[other] = Some(stream);
         }
         for _ in rank + 1..size {
-            let (mut stream, _) =
-                listener.accept().map_err(|cause| unable("wait for the others", cause))?;
+            let mut stream = accept(&listener, looks).map_err(|cause| {
+                let missing = (rank + 1..size).filter(|&other| peers[other].is_none());
+                let missing: Vec<String> = missing.map(|other| other.to_string()).collect();
+                unable(&format!("wait longer for ranks {}", missing.join(", ")), cause)
+            })?;
             let mut greeting = [0; 8];
-            stream.read_exact(&mut greeting).map_err(|cause| unable("hear a greeting", cause))?;
+            let heard = stream
+                .set_read_timeout(Some(PAUSE * looks))
+                .and_then(|()| stream.read_exact(&mut greeting))
+                .and_then(|()| stream.set_read_timeout(None));
+            heard.map_err(|cause| unable("hear a greeting", cause))?;
             let other = u64::from_le_bytes(greeting) as usize;
             if other <= rank || other >= size {
                 return Err(Error::Ranks(format!(
@@ -66,13 +77,32 @@ impl Sockets {
     }
 }
 
+/// Lets a rank in, which may not be there yet.
+fn accept(listener: &UnixListener, most: u32) -> std::io::Result<UnixStream> {
+    listener.set_nonblocking(true)?;
+    let mut looks = 0;
+    loop {
+        match listener.accept() {
+            Ok((stream, _)) => {
+                stream.set_nonblocking(false)?;
+                return Ok(stream);
+            }
+            Err(cause) if cause.kind() != ErrorKind::WouldBlock || looks == most => {
+                return Err(cause);
+            }
+            Err(_) => std::thread::sleep(PAUSE),
+        }
+        looks += 1;
+    }
+}
+
 /// Reaches a rank, which may not be there yet.
-fn connect(place: &Path, other: usize) -> Result<UnixStream, Error> {
+fn connect(place: &Path, other: usize, most: u32) -> Result<UnixStream, Error> {
     let mut looks = 0;
     loop {
         match UnixStream::connect(place) {
             Ok(stream) => return Ok(stream),
-            Err(cause) if looks == LOOKS => {
+            Err(cause) if looks == most => {
                 return Err(Error::Ranks(format!("rank {other} did not come ({cause})")));
             }
             Err(_) => std::thread::sleep(PAUSE),
@@ -143,5 +173,16 @@ mod tests {
         let (_, gone) = sums.remove(0);
         let error = gone.unwrap().unwrap_err().to_string();
         assert!(error.contains("rank 2 ended"), "{error}");
+    }
+
+    #[test]
+    fn who_does_not_come_is_not_waited_for_for_ever() {
+        let folder = tempfile::tempdir().unwrap();
+        let check = |rank: usize, words: &str| {
+            let error = Sockets::join_within(2, folder.path(), (rank, 4)).unwrap_err().to_string();
+            assert!(error.contains(words), "{error}");
+        };
+        check(0, "wait longer for ranks 1, 2, 3");
+        check(1, "rank 0 did not come");
     }
 }

@@ -6,6 +6,7 @@ mod tfevents;
 pub use metrics::{MetricRow, read as read_metrics, write as write_metrics};
 pub use tfevents::EventFile;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use crate::Error;
@@ -26,7 +27,9 @@ pub const BEST: &str = "best.safetensors";
 pub struct Record {
     folder: PathBuf,
     rows: Vec<MetricRow>,
-    events: EventFile,
+    /// Begun with the first number of this start.
+    events: Option<EventFile>,
+    step: u64,
 }
 
 impl Record {
@@ -34,11 +37,10 @@ impl Record {
     ///
     /// # Errors
     /// [`Error::Store`]; [`Error::Data`] if the table is damaged.
-    pub fn open(folder: &Path, step: u64, unix_s: f64) -> Result<Self, Error> {
+    pub fn open(folder: &Path, step: u64) -> Result<Self, Error> {
         let mut rows = read_metrics(&folder.join(METRICS))?;
         rows.retain(|row| row.step <= step);
-        let events = EventFile::create(folder, unix_s, step)?;
-        Ok(Self { folder: folder.to_owned(), rows, events })
+        Ok(Self { folder: folder.to_owned(), rows, events: None, step })
     }
 
     /// Adds numbers of a step.
@@ -53,10 +55,21 @@ impl Record {
     ) -> Result<(), Error> {
         let tagged: Vec<(String, f64)> =
             values.iter().map(|(name, value)| (format!("{split}/{name}"), *value)).collect();
-        self.events.append(unix_s, step, &tagged)?;
+        let events = match &mut self.events {
+            Some(events) => events,
+            none => none.insert(EventFile::create(&self.folder, unix_s, self.step)?),
+        };
+        events.append(unix_s, step, &tagged)?;
         let row = |(name, value)| MetricRow { step, split: split.to_owned(), name, value };
         self.rows.extend(values.into_iter().map(row));
         Ok(())
+    }
+
+    /// Scores of the validation after a step, if there was one.
+    pub fn scores(&self, step: u64) -> Option<BTreeMap<String, f64>> {
+        let of = self.rows.iter().filter(|row| row.step == step && row.split == "val");
+        let scores: BTreeMap<_, _> = of.map(|row| (row.name.clone(), row.value)).collect();
+        (!scores.is_empty()).then_some(scores)
     }
 
     /// Brings the table to the disk.

@@ -7,8 +7,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
-use ommatidia_model::{Network, NetworkConfig};
-use ommatidia_train::{Job, Outcome, TrainConfig, train};
+use ommatidia_train::collective::Collective;
+use ommatidia_train::{Outcome, train};
 use serde::Serialize;
 
 use crate::args::Common;
@@ -45,7 +45,7 @@ pub(crate) struct TrainArguments {
     /// As many steps as show every sample so many times
     #[arg(long, value_name = "N")]
     epochs: Option<f64>,
-    /// Stop, saved, after so many minutes
+    /// Stop, saved, after so many minutes of this start; with --schedule-by-clock, of all starts together
     #[arg(long, value_name = "M")]
     minutes: Option<f64>,
     /// Let the learning rate fall by time, to its end after --minutes: weights then depend on the machine
@@ -69,42 +69,43 @@ struct TrainResult<'a> {
 
 pub(crate) fn run(arguments: &TrainArguments, common: &Common) -> Result<ExitCode, Failure> {
     ommatidia_kernels::allocator::keep_freed_memory();
-    let Plan { job, config } = plan::resolve(arguments, common)?;
-    let watch = Watch::new(common, config.steps);
-    let outcome = with_ranks(job, &config, &watch)?;
-    drop(watch);
+    let trained = with_ranks(arguments, common)?;
+    let Some(outcome) = trained else { return Ok(ExitCode::SUCCESS) };
     let result = TrainResult { run: &arguments.out, steps: outcome.step, outcome: &outcome };
     output::print(common, &result, || describe(&result))
 }
 
 /// Trains as the only rank.
 #[cfg(not(feature = "mpi"))]
-fn with_ranks(
-    job: Job<Network>,
-    config: &TrainConfig<NetworkConfig>,
-    watch: &Watch,
-) -> Result<Outcome, Failure> {
-    Ok(train(job, config, &mut ommatidia_train::ranks::Alone, watch)?)
+fn with_ranks(arguments: &TrainArguments, common: &Common) -> Result<Option<Outcome>, Failure> {
+    as_rank(arguments, common, &mut ommatidia_train::ranks::Alone)
 }
 
 /// Trains as one rank of an MPI job, or alone where there is none. A rank that fails ends the job.
 #[cfg(feature = "mpi")]
-fn with_ranks(
-    job: Job<Network>,
-    config: &TrainConfig<NetworkConfig>,
-    watch: &Watch,
-) -> Result<Outcome, Failure> {
+fn with_ranks(arguments: &TrainArguments, common: &Common) -> Result<Option<Outcome>, Failure> {
     let mut ranks = ommatidia_train::ranks::Mpi::join()?;
-    train(job, config, &mut ranks, watch).map_err(|error| {
+    as_rank(arguments, common, &mut ranks).map_err(|failure| {
         // All ranks stop together when one is asked to; any other failure is one rank's own.
-        let together = matches!(error, ommatidia_train::Error::Interrupted { .. });
-        let failure = Failure::from(error);
-        if !together {
-            output::fail(&failure, false);
+        if !matches!(failure, Failure::Interrupted) {
+            output::fail(&failure, common.json);
             ranks.abort(failure.exit_code());
         }
         failure
     })
+}
+
+/// Trains as one rank. How it went, for the first of them, which alone writes and prints.
+fn as_rank(
+    arguments: &TrainArguments,
+    common: &Common,
+    ranks: &mut dyn Collective,
+) -> Result<Option<Outcome>, Failure> {
+    let first = ranks.rank() == 0;
+    let Plan { job, config } = plan::resolve(arguments, common, (ranks.rank(), ranks.size()))?;
+    let watch = Watch::new(common, config.steps, first);
+    let outcome = train(job, &config, ranks, &watch)?;
+    Ok(first.then_some(outcome))
 }
 
 fn describe(result: &TrainResult<'_>) -> String {

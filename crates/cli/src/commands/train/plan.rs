@@ -6,7 +6,7 @@ use std::sync::Arc;
 use burn::tensor::Device;
 use clap::ValueEnum;
 use ommatidia_model::{Network, NetworkConfig};
-use ommatidia_scene::{Provenance, Taxonomy};
+use ommatidia_scene::{Input, Provenance, Taxonomy};
 use ommatidia_store::{Error as StoreError, atomic};
 use ommatidia_train::data::{Dataset, Source, Window};
 use ommatidia_train::{Job, TrainConfig, Validation, presets, run};
@@ -23,9 +23,9 @@ pub(crate) enum DeviceName {
     Auto,
     /// The processor
     Cpu,
-    /// A card of NVIDIA's; a build with feature cuda
+    /// A card of NVIDIA's: not in this build
     Cuda,
-    /// Any card, by Vulkan; a build with feature vulkan
+    /// Any card, by Vulkan: not in this build
     Vulkan,
 }
 
@@ -37,7 +37,7 @@ impl DeviceName {
             Self::Cuda | Self::Vulkan => {
                 let name = if self == Self::Cuda { "cuda" } else { "vulkan" };
                 Err(Failure::input(format!(
-                    "this build computes on the processor only; build omma with --features {name}"
+                    "--device {name}: this build computes on the processor only; take cpu or auto"
                 )))
             }
         }
@@ -50,10 +50,20 @@ pub(super) struct Plan {
     pub(super) config: TrainConfig<NetworkConfig>,
 }
 
-pub(super) fn resolve(arguments: &TrainArguments, common: &Common) -> Result<Plan, Failure> {
+/// As one of `size` ranks; only the first one, 0, writes.
+pub(super) fn resolve(
+    arguments: &TrainArguments,
+    common: &Common,
+    (rank, size): (usize, usize),
+) -> Result<Plan, Failure> {
+    let limit_s = arguments.minutes.map(seconds).transpose()?;
     let mut config = read_config(&arguments.config)?;
     if !arguments.tasks.is_empty() {
-        keep_tasks(&mut config.network, &arguments.tasks)?;
+        keep_tasks(&mut config, &arguments.tasks)?;
+    }
+    if let Some(best) = &config.record.best {
+        check_best(&config.network, best)
+            .map_err(|what| Failure::input(format!("{}: {what}", arguments.config)))?;
     }
     let taxonomy = read_taxonomy(&config.taxonomy)?;
 
@@ -69,14 +79,17 @@ pub(super) fn resolve(arguments: &TrainArguments, common: &Common) -> Result<Pla
         [] => None,
         folders => Some(Dataset::open(folders, "val", window, &taxonomy)?),
     };
-    let inputs = json!({
-        "training": training.inputs()?,
-        "validation": validation.as_ref().map(Source::inputs).transpose()?,
-    });
+    let inputs = Inputs {
+        training: training.inputs()?,
+        validation: validation.as_ref().map(Source::inputs).transpose()?,
+    };
     let device = arguments.device.open()?.autodiff();
     device.seed(common.seed);
     let network = Network::new(&config.network, &device).map_err(Failure::input)?;
-    record(arguments, &config, &training, common)?;
+    let deciding = serde_json::to_value(&inputs.training).map_err(Failure::input)?;
+    if rank == 0 {
+        record(arguments, &config, inputs, (common, size))?;
+    }
     let image = &config.network.image;
     let samples = config.record.validate_samples;
     let job = Job {
@@ -87,12 +100,36 @@ pub(super) fn resolve(arguments: &TrainArguments, common: &Common) -> Result<Pla
         validation: validation.map(|source| Validation { source: Arc::new(source), samples }),
         seed: common.seed,
         folder: arguments.out.clone(),
-        inputs: inputs["training"].clone(),
+        inputs: deciding,
         resume: arguments.resume,
-        limit_s: arguments.minutes.map(|minutes| 60.0 * minutes),
+        limit_s,
         schedule_by_clock: arguments.schedule_by_clock,
     };
     Ok(Plan { job, config })
+}
+
+/// What is learnt from and measured on, by content.
+struct Inputs {
+    training: Vec<Input>,
+    validation: Option<Vec<Input>>,
+}
+
+fn seconds(minutes: f64) -> Result<f64, Failure> {
+    if minutes.is_finite() && minutes > 0.0 {
+        return Ok(60.0 * minutes);
+    }
+    Err(Failure::input(format!("--minutes {minutes}: give a positive number")))
+}
+
+/// Scores are named after their tasks; which of a task's there are is known once it is measured.
+fn check_best(network: &NetworkConfig, best: &str) -> Result<(), String> {
+    let known: Vec<&str> = network.heads.iter().map(|head| head.name()).collect();
+    let task = best.split_once('.').map(|(task, _)| task);
+    if task.is_some_and(|task| known.contains(&task)) {
+        return Ok(());
+    }
+    let known = known.join(", ");
+    Err(format!("record.best is {best}; give TASK.SCORE, with one of the tasks {known}"))
 }
 
 fn read_config(name: &str) -> Result<TrainConfig<NetworkConfig>, Failure> {
@@ -121,8 +158,9 @@ pub(crate) fn read_taxonomy(name: &str) -> Result<Taxonomy, Failure> {
     Taxonomy::parse(&text).map_err(|cause| Failure::input(format!("{name}: {cause}")))
 }
 
-/// Leaves out all other tasks.
-fn keep_tasks(network: &mut NetworkConfig, wanted: &[String]) -> Result<(), Failure> {
+/// Leaves out all other tasks, and does not judge by their scores.
+fn keep_tasks(config: &mut TrainConfig<NetworkConfig>, wanted: &[String]) -> Result<(), Failure> {
+    let network = &mut config.network;
     let known: Vec<&str> = network.heads.iter().map(|head| head.name()).collect();
     if let Some(unknown) = wanted.iter().find(|task| !known.contains(&task.as_str())) {
         let known = known.join(", ");
@@ -131,6 +169,8 @@ fn keep_tasks(network: &mut NetworkConfig, wanted: &[String]) -> Result<(), Fail
         )));
     }
     network.heads.retain(|head| wanted.iter().any(|task| task == head.name()));
+    let named = |best: &String| wanted.iter().any(|task| best.starts_with(&format!("{task}.")));
+    config.record.best = config.record.best.take().filter(named);
     Ok(())
 }
 
@@ -160,8 +200,8 @@ fn inner_validation(data: &[PathBuf]) -> Vec<PathBuf> {
 fn record(
     arguments: &TrainArguments,
     config: &TrainConfig<NetworkConfig>,
-    training: &Dataset,
-    common: &Common,
+    inputs: Inputs,
+    (common, ranks): (&Common, usize),
 ) -> Result<(), Failure> {
     let folder = &arguments.out;
     if let (Some(step), false) = (ommatidia_train::last_step(folder)?, arguments.resume) {
@@ -177,15 +217,17 @@ fn record(
     let text = toml::to_string(config).map_err(Failure::input)?;
     atomic::write_bytes(&folder.join(run::CONFIG), text.as_bytes())?;
     let settings: Value = serde_json::to_value(config).map_err(Failure::input)?;
-    let provenance = Provenance::new(training.inputs()?, settings);
+    let provenance = Provenance::new(inputs.training, settings);
     let environment = json!({
         "system": std::env::consts::OS,
         "architecture": std::env::consts::ARCH,
         "threads": rayon::current_num_threads(),
         "device": format!("{:?}", arguments.device).to_lowercase(),
-        "ranks": 1,
+        "ranks": ranks,
     });
-    let value =
-        json!({ "seed": common.seed, "provenance": provenance, "environment": environment });
+    let value = json!({
+        "seed": common.seed, "provenance": provenance, "validation": inputs.validation,
+        "environment": environment,
+    });
     Ok(atomic::write_json(&folder.join(run::RUN), &value)?)
 }

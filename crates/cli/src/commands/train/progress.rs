@@ -19,9 +19,14 @@ pub(super) struct Watch {
 const LINE_EVERY: u64 = 20;
 
 impl Watch {
-    pub(super) fn new(common: &Common, steps: u64) -> Self {
-        let bar = progress::bar_with_message(common, "train", steps);
-        Self { bar, quiet: common.quiet, _resumable: interrupt::Resumable::begin() }
+    /// Shows nothing unless this is the first rank.
+    pub(super) fn new(common: &Common, steps: u64, first: bool) -> Self {
+        let bar = if first {
+            progress::bar_with_message(common, "train", steps)
+        } else {
+            ProgressBar::hidden()
+        };
+        Self { bar, quiet: common.quiet || !first, _resumable: interrupt::Resumable::begin() }
     }
 
     fn say(&self, line: &str) {

@@ -1,0 +1,152 @@
+//! `omma train`, `predict` and `runs` on a few tiny pictures.
+
+mod common;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use common::{json, run, text};
+use ommatidia_scene::RgbImage;
+use serde_json::Value;
+
+const TRAINING: &str = r#"
+taxonomy = "camvid"
+steps = 2
+
+[data]
+microbatches = 2
+samples = 1
+workers = 1
+ahead = 2
+
+[schedule]
+shape = "constant"
+
+[record]
+checkpoint_every = 1
+best = "semantics.miou"
+
+[network]
+image = { width = 64, height = 64 }
+neck = { channels = 8, repeats = 1 }
+
+[network.backbone]
+kind = "regnet"
+stem = 8
+widths = [8, 16, 16, 16]
+depths = [1, 1, 1, 1]
+
+[[network.heads]]
+task = "semantics"
+classes = [1, 2, 3]
+"#;
+
+/// Four pictures of a colour a half, the class maps that say so, and a training.
+fn pictures(folder: &Path) -> (PathBuf, PathBuf) {
+    let data = folder.join("data");
+    for split in ["train", "val"] {
+        let (shown, labelled) = (data.join(split), data.join(format!("{split}annot")));
+        fs::create_dir_all(&shown).unwrap();
+        fs::create_dir_all(&labelled).unwrap();
+        for index in 0..4_u8 {
+            let left = |at: usize| at % 40 < 20 + usize::from(index);
+            let colour = |at: usize| if left(at) { [200, 40, 10 * index] } else { [20, 60, 220] };
+            let picture = RgbImage::new(40, 30, (0..1200).flat_map(colour).collect());
+            let encoded = ommatidia_store::image::encode(&picture, "made for a test");
+            fs::write(shown.join(format!("{index}.png")), &encoded.bytes).unwrap();
+            let classes: Vec<u8> = (0..1200).map(|at| u8::from(left(at))).collect();
+            let path = labelled.join(format!("{index}.png"));
+            ommatidia_store::results::class_maps::write_classes(&path, (40, 30), &classes).unwrap();
+        }
+    }
+    let training = folder.join("training.toml");
+    fs::write(&training, TRAINING).unwrap();
+    (data, training)
+}
+
+/// The command must fail with code 2 and say these words.
+fn refused(arguments: &[&str], words: &[&str]) {
+    let output = run(arguments);
+    let message = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{arguments:?}: {message}");
+    for word in words {
+        assert!(message.contains(word), "{arguments:?}: {word:?} is not in {message}");
+    }
+}
+
+#[test]
+fn a_training_is_resumed_listed_and_asked() {
+    let folder = tempfile::tempdir().unwrap();
+    let (data, training) = pictures(folder.path());
+    let place = |name: &str| folder.path().join(name);
+    let train = |out: &Path, more: &[&str]| {
+        let base = ["train", text(&training), "--data", text(&data), "--out", text(out)];
+        json(&[&base[..], more].concat())
+    };
+    let whole = train(&place("whole"), &[]);
+    assert_eq!(whole["steps"], 2, "{whole}");
+    assert!(whole["metrics"]["semantics.miou"].is_number(), "{whole}");
+    let (one, first) = (place("one"), train(&place("one"), &["--steps", "1"]));
+    assert_ne!(first["weights_blake3"], whole["weights_blake3"]);
+    let base = ["train", text(&training), "--data", text(&data), "--out", text(&one)];
+    refused(&base, &["taken 1 steps", "--resume"]);
+    let resumed = train(&one, &["--resume"]);
+    assert_eq!(resumed["weights_blake3"], whole["weights_blake3"], "the same bits");
+    let again = train(&one, &["--resume"]);
+    assert_eq!(again["metrics"], resumed["metrics"], "a finished one tells its scores");
+    assert_eq!(again["weights_blake3"], whole["weights_blake3"]);
+
+    let of_run: Value =
+        serde_json::from_slice(&fs::read(place("whole").join("run.json")).unwrap()).unwrap();
+    assert_eq!(of_run["environment"]["ranks"], 1);
+    assert_eq!(of_run["provenance"]["inputs"][0]["name"], "train");
+    assert_eq!(of_run["validation"][0]["name"], "val");
+
+    let listed = json(&["runs", text(folder.path())]);
+    let runs = listed["runs"].as_array().unwrap();
+    assert_eq!(runs.len(), 2, "{listed}");
+    assert!(runs.iter().all(|run| run["steps"] == 2), "{listed}");
+    let differences = &listed["differences"][text(&place("whole"))];
+    assert_eq!(differences[0], "steps: first 1, now 2", "{listed}");
+
+    // A picture that cannot be read is skipped, be it the first.
+    fs::write(data.join("val/0.png"), b"no picture").unwrap();
+    let (out, asked) = (place("predicted"), data.join("val"));
+    let predicted = json(&["predict", text(&place("whole")), text(&asked), "--out", text(&out)]);
+    let clip = &predicted["clips"][0];
+    assert_eq!(clip["frames"], 3, "{predicted}");
+    assert!(clip["skipped"][0]["what"].as_str().unwrap().ends_with("0.png"), "{predicted}");
+    for index in 1..4 {
+        assert!(out.join(format!("val/class_maps/{index}.png")).is_file());
+    }
+    assert!(!out.join("val/class_maps/0.png").exists());
+    let twice = ["predict", text(&one), text(&asked), text(&asked), "--out", text(&out)];
+    refused(&twice, &["both be written to val"]);
+}
+
+#[test]
+fn what_cannot_be_trained_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let (data, training) = pictures(folder.path());
+    let out = folder.path().join("out");
+    let check = |config: &str, more: &[&str], words: &[&str]| {
+        let base = ["train", config, "--data", text(&data), "--out", text(&out)];
+        refused(&[&base[..], more].concat(), words);
+        assert!(!out.exists(), "{config} {more:?} wrote something");
+    };
+    check("camvod", &[], &["camvod", "camvid, nano"]);
+    let training = text(&training);
+    check(training, &["--minutes", "0"], &["--minutes 0", "positive"]);
+    check(training, &["--minutes=-3"], &["--minutes -3"]);
+    check(training, &["--minutes", "NaN"], &["--minutes NaN"]);
+    check(training, &["--device", "cuda"], &["--device cuda", "processor only"]);
+    check(training, &["--tasks", "lanes"], &["no task lanes", "semantics"]);
+    fs::write(training, TRAINING.replace("semantics.miou", "depth.abs_rel")).unwrap();
+    check(training, &[], &["record.best is depth.abs_rel", "semantics"]);
+    fs::write(training, TRAINING.replace("samples = 1", "samples = 0")).unwrap();
+    check(training, &[], &["training.toml", "data.samples"]);
+    let (empty, words) = (folder.path().join("empty"), ["holds no picture"]);
+    fs::create_dir(&empty).unwrap();
+    fs::write(training, TRAINING).unwrap();
+    refused(&["train", training, "--data", text(&empty), "--out", text(&out)], &words);
+}
