@@ -178,7 +178,7 @@ fn validation_that_was_broken_off_is_made_up_for() {
     let begin = || beginning(folder.path(), &first);
     let stopped = train(begin(), &settings, &mut Alone, &Counter::stopping_after(5));
     assert!(matches!(stopped, Err(Error::Interrupted { step: 5 })), "{stopped:?}");
-    assert_eq!(recorded(folder.path(), "val", "count"), []);
+    assert_eq!(recorded(folder.path(), "val", "count"), Vec::<u64>::new());
     let done = train(begin(), &settings, &mut Alone, &Counter::default()).unwrap();
     assert_eq!(recorded(folder.path(), "val", "count"), [5, 7]);
     // Once more, nothing is left to do and nothing is added.
