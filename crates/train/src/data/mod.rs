@@ -85,21 +85,7 @@ impl Dataset {
         taxonomy: &Taxonomy,
     ) -> Result<Self, Error> {
         let mut sources: Vec<Box<dyn Source>> = Vec::new();
-        let mut first: Option<(PathBuf, usize)> = None;
-        let mut same = |path: &Path, cameras: usize| match &first {
-            Some((other, as_many)) if *as_many != cameras => Err(Error::Data {
-                path: path.to_owned(),
-                what: format!(
-                    "is of {cameras} cameras, and {} of {as_many}; train on rigs of one number of cameras",
-                    other.display()
-                ),
-            }),
-            Some(_) => Ok(()),
-            None => {
-                first = Some((path.to_owned(), cameras));
-                Ok(())
-            }
-        };
+        let mut cameras = SameCameras::default();
         for path in paths {
             let within = path.join(split);
             let place = if within.is_dir() { &within } else { path };
@@ -107,7 +93,7 @@ impl Dataset {
             for clip in &clips {
                 let source = ClipSource::open(clip, window, taxonomy)?;
                 if !source.is_empty() {
-                    same(clip, source.reader().clip().rig.cameras.len())?;
+                    cameras.add(clip, source.reader().clip().rig.cameras.len())?;
                     sources.push(Box::new(source));
                 }
             }
@@ -118,7 +104,7 @@ impl Dataset {
                         "has no class maps beside it (a folder of the same name ending in annot)";
                     return Err(Error::Data { path: place.clone(), what: what.to_owned() });
                 }
-                same(place, 1)?;
+                cameras.add(place, 1)?;
                 sources.push(Box::new(pictures));
             }
         }
@@ -156,6 +142,24 @@ impl Source for Dataset {
     fn read(&self, index: usize) -> Result<Sample, Error> {
         let (source, own) = self.place(index);
         source.read(own)
+    }
+}
+
+/// Holds all data to the number of cameras of the first: samples of one batch have as many pictures.
+#[derive(Debug, Default)]
+struct SameCameras(Option<(PathBuf, usize)>);
+
+impl SameCameras {
+    fn add(&mut self, path: &Path, cameras: usize) -> Result<(), Error> {
+        let (first, as_many) = self.0.get_or_insert_with(|| (path.to_owned(), cameras));
+        if *as_many == cameras {
+            return Ok(());
+        }
+        let what = format!(
+            "is of {cameras} cameras, and {} of {as_many}; train on rigs of one number of cameras",
+            first.display()
+        );
+        Err(Error::Data { path: path.to_owned(), what })
     }
 }
 

@@ -29,13 +29,13 @@ pub(super) fn check(moment: &Moment) -> Result<(), String> {
 fn seen(camera: &CameraSensor, view: &CameraView) -> Result<(), String> {
     let name = &camera.name;
     let (width, height) = (camera.width as usize, camera.height as usize);
-    if let Some(depth) = &view.depth {
-        if (depth.width, depth.height) != (width, height) {
-            return Err(format!(
-                "the depth map of {name} has {} x {} pixels, the rig says {width} x {height}",
-                depth.width, depth.height
-            ));
-        }
+    if let Some(depth) = &view.depth
+        && (depth.width, depth.height) != (width, height)
+    {
+        return Err(format!(
+            "the depth map of {name} has {} x {} pixels, the rig says {width} x {height}",
+            depth.width, depth.height
+        ));
     }
     let depth = view.depth.as_ref();
     let lengths = [

@@ -197,3 +197,13 @@ fn pictures_and_classes_are_cut_alike() {
         }
     }
 }
+
+#[test]
+fn rigs_of_other_numbers_of_cameras_are_named() {
+    let mut cameras = super::SameCameras::default();
+    let mut add = |name: &str, count: usize| cameras.add(std::path::Path::new(name), count);
+    add("a.mcap", 6).unwrap();
+    add("b.mcap", 6).unwrap();
+    let error = add("c.mcap", 1).unwrap_err().to_string();
+    assert!(error.contains("c.mcap: is of 1 cameras, and a.mcap of 6"), "{error}");
+}
