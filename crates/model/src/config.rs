@@ -132,7 +132,7 @@ impl NetworkConfig {
         let ImageConfig { height, width, deviation, .. } = &self.image;
         range("image.height", *height, 32, 8192)?;
         range("image.width", *width, 32, 8192)?;
-        if deviation.iter().any(|value| !(*value > 0.0)) {
+        if !deviation.iter().all(|value| *value > 0.0) {
             return fail("image.deviation", "must be positive");
         }
         self.backbone.check()?;

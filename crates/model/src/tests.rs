@@ -161,7 +161,8 @@ fn streams_remember_as_windows_do() {
     let device = Device::flex();
     let network = Network::new(&config(SPACE), &device).unwrap();
     let sample = sample();
-    let (window, _) = network.space_of(&network.inputs(&[sample.clone()], &device).unwrap());
+    let (window, _) =
+        network.space_of(&network.inputs(std::slice::from_ref(&sample), &device).unwrap());
     let mut stream = Stream::default();
     for moment in &sample.moments {
         network.step(&mut stream, moment, &device).unwrap();

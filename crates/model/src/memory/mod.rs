@@ -80,6 +80,7 @@ impl MemoryConfig {
 
 /// The memory's weights.
 #[derive(Module, Debug)]
+#[allow(clippy::large_enum_variant, reason = "a network has one")]
 pub enum Memory {
     /// One state.
     Recurrent(Recurrent),

@@ -120,7 +120,7 @@ impl Fusion {
     fn forward(&self, inputs: Vec<Tensor<4>>) -> Tensor<4> {
         let weights = relu(self.weights.val());
         let weights = weights.clone() / (weights.sum() + 1e-4);
-        let share = |index: usize| weights.clone().slice([index..index + 1]).reshape([1, 1, 1, 1]);
+        let share = |index: usize| weights.clone().narrow(0, index, 1).reshape([1, 1, 1, 1]);
         let terms = inputs.into_iter().enumerate().map(|(index, input)| input * share(index));
         self.conv.forward(terms.reduce(|sum, term| sum + term).expect("something is fused"))
     }
