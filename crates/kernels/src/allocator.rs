@@ -17,9 +17,9 @@ pub fn keep_freed_memory() {
 mod tests {
     #[test]
     fn the_option_is_the_purge_delay() {
-        const HEADER_DEFAULT_MS: i64 = 1000;
+        const HEADER_DEFAULT_MS: std::ffi::c_long = 1000;
         // SAFETY: reading an option is reading an atomic.
-        assert_eq!(i64::from(unsafe { libmimalloc_sys::mi_option_get(15) }), HEADER_DEFAULT_MS);
+        assert_eq!(unsafe { libmimalloc_sys::mi_option_get(15) }, HEADER_DEFAULT_MS);
         super::keep_freed_memory();
         // SAFETY: as above.
         assert_eq!(unsafe { libmimalloc_sys::mi_option_get(15) }, -1);
