@@ -90,7 +90,7 @@ impl View {
     }
 
     /// The camera that sees what the view shows. Mirrored, it is the camera of the mirrored vehicle in a
-    /// mirrored world: its mounting has to be mirrored with it ([`super::space::mirror_rig`]).
+    /// mirrored world: its mounting has to be mirrored with it ([`super::space::Turn`]).
     pub fn camera(&self, camera: &CameraSensor) -> CameraSensor {
         let mut p = camera.intrinsics.parameters();
         p[0] *= self.scale[0];
