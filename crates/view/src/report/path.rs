@@ -15,7 +15,8 @@ pub(super) fn section(input: &ReportInput) -> Markup {
         };
     };
     let samples = trajectory.samples();
-    let truth = input.truth.as_deref();
+    let truth = input.truth.as_deref().map(|truth| from_the_start_of(samples, truth));
+    let truth = truth.as_deref();
     let start = samples.first().map_or(Timestamp(0), |sample| sample.timestamp);
     let both = |of: &dyn Fn(&[PoseSample]) -> Vec<[f64; 2]>| {
         let mut series = vec![Series {
@@ -72,12 +73,21 @@ pub(super) fn section(input: &ReportInput) -> Markup {
                     (profile("Speed", &speed, "m/s", 1.0))
                     (profile("Height", &height, "z, m", 1.0))
                     @if let Some(error) = &error {
-                        (profile("Distance from the truth, not aligned", error, "m", 0.05))
+                        (profile("Distance from the truth, both from the first pose", error, "m", 0.05))
                     }
                 }
             }
         }
     }
+}
+
+/// The truth moved to where the estimate begins: odometry cannot know where, and how tilted, that is.
+fn from_the_start_of(samples: &[PoseSample], truth: &[PoseSample]) -> Vec<PoseSample> {
+    let Some(first) = samples.first() else { return truth.to_vec() };
+    let apart = |sample: &&PoseSample| sample.timestamp.0.abs_diff(first.timestamp.0);
+    let Some(same) = truth.iter().min_by_key(apart) else { return Vec::new() };
+    let moved = first.world_from_ego * same.world_from_ego.inverse();
+    truth.iter().map(|p| PoseSample { world_from_ego: moved * p.world_from_ego, ..*p }).collect()
 }
 
 fn x(sample: &PoseSample) -> f64 {
