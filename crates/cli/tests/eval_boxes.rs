@@ -5,7 +5,7 @@ mod common;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use common::{demo, json, run, text};
+use common::{demo, json, refused, run, text};
 use serde_json::{Value, json as value};
 
 fn write(folder: &Path, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
@@ -13,16 +13,6 @@ fn write(folder: &Path, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
     fs::create_dir_all(path.parent().unwrap()).unwrap();
     fs::write(&path, content).unwrap();
     path
-}
-
-/// The command must fail and say these words.
-fn refused(arguments: &[&str], words: &[&str]) {
-    let output = run(arguments);
-    let message = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(2), "{arguments:?}: {message}");
-    for word in words {
-        assert!(message.contains(word), "{arguments:?}: {word:?} is not in {message}");
-    }
 }
 
 fn eval(kind: &str, truth: &Path, predictions: &Path) -> Value {

@@ -5,7 +5,7 @@ mod common;
 use std::fs;
 use std::path::Path;
 
-use common::{json, run, text};
+use common::{json, refused, run, text};
 use serde_json::Value;
 
 fn write(folder: &Path, name: &str, content: &str) -> String {
@@ -77,16 +77,6 @@ fn relative_errors_by_length_and_angle() {
     let angle = run(&[&base[..], &["--delta", "5", "--delta-unit", "degrees"]].concat());
     assert_eq!(angle.status.code(), Some(2), "the path does not turn");
     assert_eq!(run(&[&base[..], &["--delta", "0.5"]].concat()).status.code(), Some(2));
-}
-
-/// The command must fail and say these words.
-fn refused(arguments: &[&str], words: &[&str]) {
-    let output = run(arguments);
-    let message = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(2), "{arguments:?}: {message}");
-    for word in words {
-        assert!(message.contains(word), "{arguments:?}: {word:?} is not in {message}");
-    }
 }
 
 #[test]

@@ -5,7 +5,7 @@ mod common;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use common::{json, run, text};
+use common::{json, refused, text};
 use ommatidia_scene::RgbImage;
 use serde_json::Value;
 
@@ -62,16 +62,6 @@ fn pictures(folder: &Path) -> (PathBuf, PathBuf) {
     let training = folder.join("training.toml");
     fs::write(&training, TRAINING).unwrap();
     (data, training)
-}
-
-/// The command must fail with code 2 and say these words.
-fn refused(arguments: &[&str], words: &[&str]) {
-    let output = run(arguments);
-    let message = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(2), "{arguments:?}: {message}");
-    for word in words {
-        assert!(message.contains(word), "{arguments:?}: {word:?} is not in {message}");
-    }
 }
 
 #[test]

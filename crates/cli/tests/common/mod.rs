@@ -28,6 +28,17 @@ pub(crate) fn json(arguments: &[&str]) -> Value {
     serde_json::from_slice(&output.stdout).unwrap_or_else(|cause| panic!("{arguments:?}: {cause}"))
 }
 
+/// The command must fail with code 2 and say these words.
+#[allow(dead_code, reason = "not every test refuses")]
+pub(crate) fn refused(arguments: &[&str], words: &[&str]) {
+    let output = run(arguments);
+    let message = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{arguments:?}: {message}");
+    for word in words {
+        assert!(message.contains(word), "{arguments:?}: {word:?} is not in {message}");
+    }
+}
+
 /// A small rendered drive that has gone all the way, made once per test binary.
 #[allow(dead_code, reason = "not every test renders a drive")]
 pub(crate) fn demo() -> &'static Path {
