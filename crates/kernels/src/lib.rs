@@ -9,3 +9,5 @@ pub mod raycast;
 pub mod remap;
 pub mod simd;
 pub mod stereo;
+#[cfg(test)]
+mod testing;

@@ -1,26 +1,10 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::simd::Simd;
-
-/// Numbers between -1 and 1.
-fn numbers(seed: u64, count: usize) -> Vec<f32> {
-    let mut state = seed.wrapping_mul(2).wrapping_add(1);
-    let mut next = || {
-        state =
-            state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (state >> 40) as f32 / (1_u64 << 23) as f32 - 1.0
-    };
-    (0..count).map(|_| next()).collect()
-}
-
-fn close(what: &str, found: &[f32], expected: &[f32]) {
-    assert_eq!(found.len(), expected.len());
-    for (index, (found, expected)) in found.iter().zip(expected).enumerate() {
-        let slack = 2e-5 * (1.0 + expected.abs());
-        assert!((found - expected).abs() <= slack, "{what}[{index}]: {found} for {expected}");
-    }
-}
+use crate::{
+    simd::Simd,
+    testing::{close, numbers},
+};
 
 /// All three passes against the reference, with every instruction set.
 fn check(shape: &Shape) {
@@ -35,13 +19,13 @@ fn check(shape: &Shape) {
     for simd in Simd::available() {
         let mut out = vec![f32::NAN; shape.len_out()];
         forward(simd, shape, &input, &weight, Some(&bias), &mut out).unwrap();
-        close("output", &out, &expected);
+        close("output", &out, &expected, 2e-5);
         let mut gradient = vec![f32::NAN; shape.len_in()];
         input_gradient(simd, shape, &given, &weight, &mut gradient).unwrap();
-        close("by the input", &gradient, &reference::input_gradient(shape, &given, &weight));
+        close("by the input", &gradient, &reference::input_gradient(shape, &given, &weight), 2e-5);
         let mut gradient = vec![f32::NAN; shape.len_weight()];
         weight_gradient(simd, shape, &input, &given, &mut gradient).unwrap();
-        close("by the weight", &gradient, &reference::weight_gradient(shape, &input, &given));
+        close("by the weight", &gradient, &reference::weight_gradient(shape, &input, &given), 2e-5);
     }
 }
 

@@ -1,7 +1,10 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::simd::Simd;
+use crate::{
+    simd::Simd,
+    testing::{close, numbers},
+};
 
 struct Case {
     sizes: Sizes,
@@ -12,37 +15,22 @@ struct Case {
 }
 
 fn case(sizes: Sizes) -> Case {
-    let mut state = 7_u64;
-    let mut next = || {
-        state =
-            state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (state >> 40) as f32 / (1_u64 << 23) as f32 - 1.0
-    };
-    let mut numbers = |count: usize| (0..count).map(|_| next()).collect::<Vec<f32>>();
-    let (rows, given) = (numbers(sizes.len_rows()), numbers(sizes.len_out()));
-    let index = numbers(sizes.len_table());
-    let index = index.iter().map(|x| ((x + 1.0) / 2.0 * sizes.rows as f32) as i32);
-    let index = index.map(|row| row.min(sizes.rows as i32 - 1)).collect();
-    Case { sizes, rows, index, weights: numbers(sizes.len_table()), given }
-}
-
-fn close(what: &str, found: &[f32], expected: &[f32]) {
-    assert_eq!(found.len(), expected.len());
-    for (index, (found, expected)) in found.iter().zip(expected).enumerate() {
-        let slack = 1e-5 * (1.0 + expected.abs());
-        assert!((found - expected).abs() <= slack, "{what}[{index}]: {found} for {expected}");
-    }
+    let (rows, given) = (numbers(7, sizes.len_rows()), numbers(8, sizes.len_out()));
+    let last = sizes.rows as i32 - 1;
+    let row = |x: f32| (((x + 1.0) / 2.0 * sizes.rows as f32) as i32).min(last);
+    let index = numbers(9, sizes.len_table()).into_iter().map(row).collect();
+    Case { sizes, rows, index, weights: numbers(10, sizes.len_table()), given }
 }
 
 fn check_against_reference(sizes: Sizes) {
     let Case { sizes, rows, index, weights, given } = case(sizes);
     for simd in Simd::available() {
         let out = forward(simd, &sizes, &rows, &index, &weights).unwrap();
-        close("sums", &out, &reference::forward(&sizes, &rows, &index, &weights));
+        close("sums", &out, &reference::forward(&sizes, &rows, &index, &weights), 1e-5);
         let found = gradients(simd, &sizes, &rows, &index, &weights, &given).unwrap();
         let expected = reference::gradients(&sizes, &rows, &index, &weights, &given);
-        close("by the rows", &found[0], &expected[0]);
-        close("by the weights", &found[1], &expected[1]);
+        close("by the rows", &found[0], &expected[0], 1e-5);
+        close("by the weights", &found[1], &expected[1], 1e-5);
     }
 }
 

@@ -1,20 +1,10 @@
 use super::*;
-use crate::simd::Simd;
+use crate::{simd::Simd, testing::numbers};
 
 const SIZES: Sizes = Sizes { batch: 3, channels: 5, pixels: 37 };
 const EPSILON: f32 = 1e-5;
 
-/// Numbers between -1 and 1, about a mean of 3.
-fn numbers(seed: u64, count: usize) -> Vec<f32> {
-    let mut state = seed.wrapping_mul(2).wrapping_add(1);
-    let mut next = || {
-        state =
-            state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (state >> 40) as f32 / (1_u64 << 23) as f32 - 1.0
-    };
-    (0..count).map(|_| next()).collect()
-}
-
+/// Numbers about a mean of 3.
 fn moved(seed: u64) -> Vec<f32> {
     numbers(seed, SIZES.len()).into_iter().map(|x| x + 3.0).collect()
 }
