@@ -105,40 +105,15 @@ impl Occupancy {
         Self { grid, observed: bits.clone(), occupied: bits, classes: Vec::new(), flow: None }
     }
 
-    /// The same voxels looked up at the centres of another grid in the same ego frame. What lies outside
-    /// this grid is unobserved; flow is carried over.
-    pub fn resampled(&self, grid: &GridSpec) -> Self {
-        let mut other = Self::unobserved(*grid);
-        let ranks = self.ranks_by_word();
-        let flow = self.flow.as_deref().unwrap_or_default();
-        let mut other_flow = Vec::new();
-        for index in 0..grid.len() {
-            let Some(cell) = self.grid.cell_at(&grid.centre(grid.cell(index))) else { continue };
-            let source = self.grid.index(cell);
-            other.observed.set(index, self.observed.get(source));
-            if !self.occupied.get(source) {
-                continue;
-            }
-            let below = self.occupied.words()[source / 64] & ((1 << (source % 64)) - 1);
-            let rank = ranks[source / 64] + below.count_ones();
-            if let Ok(at) = flow.binary_search_by_key(&rank, |flow| flow.rank) {
-                other_flow.push(VoxelFlow { rank: other.classes.len() as u32, ..flow[at] });
-            }
-            other.occupied.set(index, true);
-            other.classes.push(self.classes[rank as usize]);
-        }
-        other.flow = self.flow.is_some().then_some(other_flow);
-        other
-    }
-
-    /// Occupied voxels before each word of the mask.
-    fn ranks_by_word(&self) -> Vec<u32> {
+    /// For the class and flow of single voxels.
+    pub fn ranks(&self) -> Ranks<'_> {
+        let words = self.occupied.words();
         let before = |sum: &mut u32, word: &u64| {
             let rank = *sum;
             *sum += word.count_ones();
             Some(rank)
         };
-        self.occupied.words().iter().scan(0, before).collect()
+        Ranks { words, before: words.iter().scan(0, before).collect() }
     }
 
     /// What must hold between the parts; the first violation in words.
@@ -170,6 +145,23 @@ impl Occupancy {
     }
 }
 
+/// How many voxels are occupied before each: its place in [`Occupancy::classes`].
+#[derive(Debug, Clone)]
+pub struct Ranks<'a> {
+    words: &'a [u64],
+    /// Occupied voxels before each word of the mask.
+    before: Vec<u32>,
+}
+
+impl Ranks<'_> {
+    /// Occupied voxels before the voxel of this index.
+    #[inline]
+    pub fn rank(&self, index: usize) -> u32 {
+        let below = self.words[index / 64] & ((1 << (index % 64)) - 1);
+        self.before[index / 64] + below.count_ones()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -190,28 +182,6 @@ mod tests {
             assert_eq!(grid.cell_at(&Point3::from(p)), None, "{p:?}");
         }
         assert!(grid.cell_at(&Point3::new(-50.0, -50.0, -2.0)).is_some());
-    }
-
-    #[test]
-    fn resampling_keeps_what_both_grids_cover() {
-        let grid = GridSpec { min_corner_m: [0.0; 3], voxel_m: 0.5, size: [4, 6, 9] };
-        let mut occupancy = Occupancy::unobserved(grid);
-        (0..grid.len()).filter(|i| i % 3 != 0).for_each(|i| occupancy.observed.set(i, true));
-        (0..grid.len()).filter(|i| i % 3 == 1).for_each(|i| occupancy.occupied.set(i, true));
-        let occupied = occupancy.occupied.count();
-        occupancy.classes = (0..occupied).map(|i| ClassId(i as u8)).collect();
-        occupancy.flow = Some(vec![VoxelFlow { rank: 40, velocity_m_s: [1.0, 2.0, 3.0] }]);
-        assert_eq!(occupancy.resampled(&grid), occupancy);
-
-        let shifted = GridSpec { min_corner_m: [0.5, 0.0, 0.0], ..grid };
-        let other = occupancy.resampled(&shifted);
-        assert_eq!(other.check(), Ok(()));
-        for cell in (0..grid.len()).map(|index| grid.cell(index)).filter(|cell| cell[0] > 0) {
-            let (here, there) = (grid.index(cell), shifted.index([cell[0] - 1, cell[1], cell[2]]));
-            assert_eq!(other.occupied.get(there), occupancy.occupied.get(here));
-            assert_eq!(other.observed.get(there), occupancy.observed.get(here));
-        }
-        assert!(!other.observed.get(shifted.index([3, 0, 1])), "outside is unobserved");
     }
 
     #[test]

@@ -94,7 +94,7 @@ impl Turn {
     fn occupancy(&self, old: &Occupancy) -> Occupancy {
         let grid: GridSpec = old.grid;
         let mut new = Occupancy::unobserved(grid);
-        let ranks = Ranks::of(old);
+        let ranks = old.ranks();
         let mut flow = Vec::new();
         for (x, y) in (0..grid.size[0]).flat_map(|x| (0..grid.size[1]).map(move |y| (x, y))) {
             let centre = grid.centre([x, y, 0]);
@@ -108,13 +108,13 @@ impl Turn {
                 if !old.occupied.get(from + level) {
                     continue;
                 }
-                let rank = ranks.rank(old, from + level);
+                let rank = ranks.rank(from + level);
                 if let Some(velocity) = velocity(old, rank) {
                     let velocity_m_s = self.point(velocity);
                     flow.push(VoxelFlow { rank: new.classes.len() as u32, velocity_m_s });
                 }
                 new.occupied.set(to + level, true);
-                new.classes.push(old.classes[rank]);
+                new.classes.push(old.classes[rank as usize]);
             }
         }
         new.flow = old.flow.is_some().then_some(flow);
@@ -196,28 +196,8 @@ fn proper(rotation: Matrix3<f64>) -> UnitQuaternion<f64> {
     UnitQuaternion::from_rotation_matrix(&Rotation3::from_matrix_unchecked(rotation))
 }
 
-/// Occupied voxels before each word of the mask.
-struct Ranks(Vec<u32>);
-
-impl Ranks {
-    fn of(occupancy: &Occupancy) -> Self {
-        let before = |sum: &mut u32, word: &u64| {
-            let rank = *sum;
-            *sum += word.count_ones();
-            Some(rank)
-        };
-        Self(occupancy.occupied.words().iter().scan(0, before).collect())
-    }
-
-    fn rank(&self, occupancy: &Occupancy, index: usize) -> usize {
-        let word = occupancy.occupied.words()[index / 64];
-        let below = word & ((1_u64 << (index % 64)) - 1);
-        (self.0[index / 64] + below.count_ones()) as usize
-    }
-}
-
-fn velocity(occupancy: &Occupancy, rank: usize) -> Option<[f32; 3]> {
+fn velocity(occupancy: &Occupancy, rank: u32) -> Option<[f32; 3]> {
     let flow = occupancy.flow.as_ref()?;
-    let place = flow.binary_search_by_key(&(rank as u32), |flow| flow.rank).ok()?;
+    let place = flow.binary_search_by_key(&rank, |flow| flow.rank).ok()?;
     Some(flow[place].velocity_m_s)
 }

@@ -155,8 +155,8 @@ pub(super) fn against_labels(
     compare_labels(labels, truth, &protocol, run)
 }
 
-/// Voxels against voxels; what lies on another grid than the protocol's, or the truth's, is looked up at
-/// the centres of its voxels.
+/// Voxels against voxels, on the protocol's grid, or else the coarser of the two: a metre-wide voxel cannot
+/// be told right or wrong about a hand's breadth.
 fn compare_labels(
     labels: &Labels,
     truth: &Labels,
@@ -167,13 +167,15 @@ fn compare_labels(
     let (origin, directions) = (Point3::from(protocol.ray_origin_m), lidar_rays());
     let taxonomy = Taxonomy::driving();
     let is_averaged = |class: ClassId| protocol.counts(&taxonomy, class);
-    let (mut frames, mut skipped, mut resampled) = (0, 0, false);
+    let (mut frames, mut skipped, mut resampled, mut voxel_m) = (0, 0, false, 0.0);
     let fail = super::between_labels(truth, labels);
     for timestamp in super::all_frames(labels, truth) {
         let pair = (labels.occupancy(timestamp)?, truth.occupancy(timestamp)?);
         skipped += usize::from(pair.0.is_some() != pair.1.is_some());
         let (Some(mut estimate), Some(mut truth)) = pair else { continue };
-        let grid = protocol.grid.unwrap_or(truth.grid);
+        let coarser = if estimate.grid.voxel_m > truth.grid.voxel_m { &estimate } else { &truth };
+        let grid = protocol.grid.unwrap_or(coarser.grid);
+        voxel_m = grid.voxel_m;
         for side in [&mut estimate, &mut truth] {
             if side.grid != grid {
                 *side = side.resampled(&grid);
@@ -230,6 +232,7 @@ fn compare_labels(
         "frames": frames,
         "skipped_frames": skipped,
         "resampled": resampled,
+        "voxel_m": voxel_m,
         "truth": "labels",
     }))
 }
