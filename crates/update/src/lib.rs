@@ -4,6 +4,7 @@
 //! - [`delta`]: from one bundle to a later one in few bytes.
 //! - [`replay`]: computes again what was computed at release, before activation.
 //! - [`tuf`]: who may say what is to be installed.
+//! - [`publish`]: keeps a repository, with signing on a machine without a network.
 //! - [`uptane`]: two repositories and a vehicle that believes neither alone.
 //! - [`vehicle`]: two slots, trial, confirmation and return.
 //! - [`disk`]: the few operations an update is made of, real and with power cuts.
@@ -18,6 +19,7 @@ pub mod disk;
 mod error;
 #[cfg(feature = "http")]
 pub mod http;
+pub mod publish;
 pub mod replay;
 pub mod tuf;
 pub mod uptane;

@@ -69,6 +69,14 @@ pub enum Refusal {
         /// Version offered.
         found: u64,
     },
+    /// It is earlier than the last time that was believed.
+    #[error("the time goes back from {trusted} to {found}")]
+    TimeWentBack {
+        /// Time believed.
+        trusted: UtcTime,
+        /// Time offered.
+        found: UtcTime,
+    },
     /// It is not the version that what lists it names.
     #[error("{role} metadata has version {found} instead of {expected}")]
     WrongVersion {

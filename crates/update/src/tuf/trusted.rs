@@ -43,7 +43,7 @@ impl Trusted {
     }
 
     /// The next root: signed by the present one's keys and its own, one version later (section 5.3).
-    pub(super) fn update_root(&mut self, bytes: &[u8]) -> Result<(), Refusal> {
+    pub(crate) fn update_root(&mut self, bytes: &[u8]) -> Result<(), Refusal> {
         let new = Document::<Root>::parse(bytes, "root", "root")?;
         check_by_root(&new, "root", &self.root.body)?;
         check_by_root(&new, "root", &new.body)?;

@@ -57,8 +57,7 @@ pub fn attested_time(
     if let Some(last) = last
         && attestation.time < last
     {
-        let (found, trusted) = (attestation.time.0 as u64, last.0 as u64);
-        return Err(refuse(Refusal::RolledBack { role: role(), trusted, found }));
+        return Err(refuse(Refusal::TimeWentBack { trusted: last, found: attestation.time }));
     }
     disk::replace(disk, PATH, &bytes)?;
     Ok(attestation.time)

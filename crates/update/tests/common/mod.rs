@@ -156,7 +156,8 @@ impl Repo {
         let assignments: Vec<_> =
             ROLES.iter().zip(&publics).map(|(role, keys)| (*role, 1, keys.as_slice())).collect();
         let (keys, roles) = editor::roles(&assignments);
-        let edition = self.bump("root");
+        let Edition { version, expires } = self.bump("root");
+        let edition = Edition { version, expires: expires.plus_days(335) };
         let root = Root { consistent_snapshot: true, keys, roles };
         let bytes = editor::unsigned("root", edition, &root);
         let bytes = editor::sign(&bytes, &old_root_key).unwrap();
