@@ -3,8 +3,8 @@
 use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
-    completions, demo, eval, generate, import, info, label, predict, report, runs, trace, train,
-    view,
+    bundle, completions, demo, eval, fleet, generate, import, info, label, predict, report, runs,
+    trace, train, vehicle, view,
 };
 use crate::failure::Failure;
 
@@ -73,6 +73,9 @@ pub(crate) enum Command {
     View(view::ViewArguments),
     Info(info::InfoArguments),
     Trace(trace::TraceArguments),
+    Bundle(bundle::BundleArguments),
+    Fleet(fleet::FleetArguments),
+    Vehicle(vehicle::VehicleArguments),
     Demo(demo::DemoArguments),
     Completions(completions::CompletionsArguments),
 }

@@ -221,3 +221,19 @@ fn a_rotten_bundle_or_record_costs_a_step_of_history() {
         assert_eq!(world.running(&rotten), [2, 2]);
     }
 }
+
+#[test]
+fn a_release_that_nobody_confirms_runs_on_if_there_is_nothing_else() {
+    let mut world = World::new();
+    let disk = world.vehicle();
+    world.release(2);
+    let first = State::load(&disk).unwrap().active().images["radar"].sha256.clone();
+    world.update(&disk).unwrap();
+    disk.corrupt(&vehicle::bundle_path(&first), 1000);
+    for _ in 0..5 {
+        assert_eq!(world.running(&disk), [2, 2]);
+    }
+    let error = vehicle::report_failure(&disk, "crashed").unwrap_err().to_string();
+    assert!(error.contains("no good release"), "{error}");
+    assert_eq!(world.running(&disk), [2, 2]);
+}

@@ -1,8 +1,10 @@
 //! One file per command: arguments, resolved plan, run.
 
+pub(crate) mod bundle;
 pub(crate) mod completions;
 pub(crate) mod demo;
 pub(crate) mod eval;
+pub(crate) mod fleet;
 pub(crate) mod generate;
 pub(crate) mod import;
 pub(crate) mod info;
@@ -12,6 +14,7 @@ pub(crate) mod report;
 pub(crate) mod runs;
 pub(crate) mod trace;
 pub(crate) mod train;
+pub(crate) mod vehicle;
 pub(crate) mod view;
 
 use std::process::ExitCode;
@@ -34,6 +37,9 @@ pub(crate) fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
         Command::View(arguments) => view::run(&arguments, common),
         Command::Info(arguments) => info::run(&arguments, common),
         Command::Trace(arguments) => trace::run(&arguments, common),
+        Command::Bundle(arguments) => bundle::run(&arguments, common),
+        Command::Fleet(arguments) => fleet::run(&arguments, common),
+        Command::Vehicle(arguments) => vehicle::run(&arguments, common),
         Command::Demo(arguments) => demo::run(&arguments, common),
         Command::Completions(arguments) => completions::run(&arguments, common),
     }

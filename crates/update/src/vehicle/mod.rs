@@ -85,16 +85,19 @@ pub fn identity(disk: &dyn Disk) -> Result<Identity, Error> {
 pub fn start(disk: &dyn Disk) -> Result<Started, Error> {
     let mut state = State::load(disk)?;
     let mut returned = None;
+    let whole = usable(disk, &state.active().images)?;
     let failure = match &state.active().status {
-        Status::Trial { starts_left: 0 } => Some("it was started and never confirmed".to_owned()),
-        _ if !usable(disk, &state.active().images)? => {
-            Some("a bundle is missing or damaged".to_owned())
-        }
+        Status::Trial { starts_left: 0 } => Some("it was started and never confirmed"),
+        _ if !whole => Some("a bundle is missing or damaged"),
         _ => None,
     };
     if let Some(reason) = failure {
-        fail_active(disk, &mut state, &reason)?;
-        returned = Some(reason);
+        match fail_active(disk, &mut state, reason) {
+            Ok(()) => returned = Some(reason.to_owned()),
+            // What is unconfirmed but whole is better than nothing.
+            Err(Error::State { .. }) if whole => {}
+            Err(error) => return Err(error),
+        }
     }
     let on_trial = state.count_start();
     if on_trial {
