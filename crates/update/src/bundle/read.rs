@@ -35,8 +35,11 @@ impl<'a> Bundle<'a> {
     /// [`Error::Layout`], [`Error::Manifest`], [`Error::Io`].
     pub fn open(source: &'a dyn ReadAt) -> Result<Self, Error> {
         let total = source.bytes().map_err(|cause| Error::io("cannot read the bundle", cause))?;
-        let block = read_block(source, 0)?;
         let layout = |at, problem: &str| Error::Layout { at, problem: problem.to_owned() };
+        if total < tar::BLOCK {
+            return Err(layout(0, "it does not begin with a manifest; this is no bundle"));
+        }
+        let block = read_block(source, 0)?;
         let bytes = tar::stated_bytes(&block)
             .filter(|bytes| *bytes <= MAX_MANIFEST_BYTES.min(total))
             .ok_or_else(|| layout(0, "it does not begin with a manifest; this is no bundle"))?;
