@@ -17,6 +17,7 @@ pub mod neck;
 mod network;
 pub mod ops;
 mod sample;
+mod scores;
 mod space;
 mod stream;
 mod task;
@@ -27,6 +28,7 @@ pub use error::Error;
 pub use inputs::{Inputs, MomentInputs};
 pub use network::{Losses, Network, Outputs, Targets};
 pub use sample::{Moment, Sample};
+pub use scores::{Baseline, Scorer, is_error};
 pub use stream::Stream;
 pub use task::{
     DepthDistribution, Features, Level, Output, Reads, Shapes, SpaceShape, Task, TaskError, named,

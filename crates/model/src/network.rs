@@ -115,7 +115,7 @@ impl Network {
         let (present, past) = inputs.moments.split_last().expect("inputs hold a moment");
         let mut remembered: Vec<Tensor<4>> = Vec::new();
         for moment in past {
-            let (Some(space), Some(warps)) = (self.see(moment).space, &moment.warps) else { break };
+            let (Some(space), Some(warps)) = (self.see_past(moment), &moment.warps) else { break };
             let kept = self.remember(&remembered, space).detach();
             if self.remembers_fused() {
                 remembered.clear();
@@ -152,14 +152,27 @@ impl Network {
         memory.is_some_and(Memory::remembers_fused)
     }
 
+    /// The space of a past moment: no head runs but one whose depth the lift may use.
+    fn see_past(&self, moment: &MomentInputs) -> Option<Tensor<4>> {
+        self.see_with(moment, Head::gives_depth).space
+    }
+
     /// One moment up to its own space.
     pub(crate) fn see(&self, moment: &MomentInputs) -> Seen {
+        self.see_with(moment, |_| true)
+    }
+
+    /// One moment up to its own space, with those heads of cameras that are wanted.
+    fn see_with(&self, moment: &MomentInputs, wanted: impl Fn(&Head) -> bool) -> Seen {
         let pyramid = self.neck.forward(self.backbone.forward(moment.images.clone()));
         let features = Features { pyramid: pyramid.clone(), space: None };
         let cameras: Vec<Option<Output>> = self
             .heads
             .iter()
-            .map(|head| (head.reads() == Reads::Cameras).then(|| head.forward(&features)))
+            .map(|head| {
+                let runs = head.reads() == Reads::Cameras && wanted(head);
+                runs.then(|| head.forward(&features))
+            })
             .collect();
         let depth = self.heads.iter().zip(&cameras).find_map(|(head, output)| {
             output.as_ref().and_then(|output| head.depth_distribution(output))
@@ -189,6 +202,9 @@ impl Network {
     }
 
     /// The loss.
+    ///
+    /// # Panics
+    /// In a network without heads: whoever trains refuses such a configuration.
     pub fn losses(&self, outputs: &Outputs, targets: &Targets) -> Losses {
         let heads = self.heads.iter().zip(outputs.heads.iter().zip(&targets.heads));
         let parts: Vec<_> = heads
@@ -197,7 +213,9 @@ impl Network {
         let terms = parts.iter().map(|(_, loss)| loss.clone());
         let total = match &self.uncertainty {
             Some(uncertainty) => uncertainty.total(terms.collect()),
-            None => terms.reduce(|sum, loss| sum + loss).expect("a configuration has a head"),
+            None => {
+                terms.reduce(|sum, loss| sum + loss).expect("a network that is trained has a head")
+            }
         };
         Losses { total, parts }
     }
@@ -217,11 +235,8 @@ impl Network {
 
     /// Scores of predictions against truth, as `task.score`; each task's first is the one that counts.
     pub fn scores(&self, predicted: &[VectorSpace], truth: &[VectorSpace]) -> Vec<(String, f64)> {
-        let named = |head: &Head| {
-            let name = head.name();
-            let scores = head.scores(predicted, truth).into_iter();
-            scores.map(move |(score, value)| (format!("{name}.{score}"), value))
-        };
-        self.heads.iter().flat_map(named).collect()
+        let mut scorer = self.scorer();
+        scorer.add(predicted, truth);
+        scorer.scores()
     }
 }

@@ -127,6 +127,9 @@ pub trait Task: Module + Sized {
     /// What it reads.
     const READS: Reads;
 
+    /// What scores are made of, moment after moment. Does not grow with pixels and voxels.
+    type Tally: Debug + Clone + Send;
+
     /// A head with fresh weights.
     ///
     /// # Errors
@@ -135,6 +138,11 @@ pub trait Task: Module + Sized {
 
     /// Applies the head.
     fn forward(&self, features: &Features) -> Output;
+
+    /// Whether the lift may use this head's depth: only then does it run on past moments.
+    fn gives_depth(&self) -> bool {
+        false
+    }
 
     /// Depth per pixel, for the lift, from a head that estimates it.
     fn depth_distribution(&self, _output: &Output) -> Option<DepthDistribution> {
@@ -150,10 +158,27 @@ pub trait Task: Module + Sized {
     /// Writes what was said about each sample's present moment into its vector space.
     fn decode(&self, output: &Output, samples: &[Sample], into: &mut [VectorSpace]);
 
-    /// Scores of predictions against truth, the one that counts first; larger is better there.
-    /// Nothing where the truth knows nothing of this task.
-    fn scores(&self, predicted: &[VectorSpace], truth: &[VectorSpace]) -> Vec<(String, f64)>;
+    /// Nothing counted yet.
+    fn tally(&self) -> Self::Tally;
 
-    /// What one would say without looking, from the truth of the training set: the scores to beat, by name.
+    /// Counts predictions against truth, moment by moment.
+    fn count(&self, tally: &mut Self::Tally, predicted: &[VectorSpace], truth: &[VectorSpace]);
+
+    /// Scores of what was counted, the one that counts first; larger is better there, and wherever
+    /// [`is_error`](crate::is_error) does not say otherwise. Nothing where the truth knows nothing of this task.
+    fn figures(&self, tally: &Self::Tally) -> Vec<(String, f64)>;
+
+    /// Scores of predictions against truth, as of [`Self::figures`].
+    fn scores(&self, predicted: &[VectorSpace], truth: &[VectorSpace]) -> Vec<(String, f64)> {
+        let mut tally = self.tally();
+        self.count(&mut tally, predicted, truth);
+        self.figures(&tally)
+    }
+
+    /// Copies what [`Self::baselines`] needs of a moment's truth, no finer than the head's own grid.
+    fn excerpt(&self, truth: &VectorSpace, into: &mut VectorSpace);
+
+    /// What one would say without looking, from excerpts of the training set's truth: the scores to beat, by
+    /// name. Where such an answer has a threshold, it is the one that is best on that truth.
     fn baselines(&self, training: &[VectorSpace]) -> Vec<(&'static str, VectorSpace)>;
 }

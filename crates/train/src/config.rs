@@ -56,7 +56,7 @@ pub struct DataConfig {
     pub samples: usize,
     /// Moments of a sample, the last one being asked about.
     pub moments: usize,
-    /// Frames from one moment of a sample to the next.
+    /// Frames from one moment of a sample to the next; 0 to leave it to the spacing of the network's memory.
     pub stride: usize,
     /// Threads that read and change samples.
     pub workers: usize,
@@ -82,6 +82,9 @@ pub struct RecordConfig {
     pub validate_every: u64,
     /// Most samples that are validated on, spread evenly.
     pub validate_samples: usize,
+    /// Samples of the training data, spread evenly, whose truth the trivial answers are made from that
+    /// are measured beside the network; their excerpts are in memory at once. 0 for no such answers.
+    pub baseline_samples: usize,
     /// A sum of unweighted losses so many times the usual one stops the training; 0 for never.
     pub leap: f64,
     /// Name of the validation score by which weights are the best ones: the highest counts. The first
@@ -96,6 +99,7 @@ impl Default for RecordConfig {
             keep: 2,
             validate_every: 500,
             validate_samples: 256,
+            baseline_samples: 128,
             leap: 20.0,
             best: None,
         }
@@ -108,12 +112,12 @@ impl<N> TrainConfig<N> {
     /// # Errors
     /// Which setting, what is wrong with it and what would be right.
     pub fn check(&self) -> Result<(), String> {
-        let DataConfig { microbatches, samples, moments, stride, .. } = self.data;
+        let DataConfig { microbatches, samples, moments, .. } = self.data;
         if !microbatches.is_power_of_two() {
             return Err(format!("data.microbatches is {microbatches}; it must be a power of two"));
         }
-        if samples == 0 || moments == 0 || stride == 0 {
-            return Err("data.samples, data.moments and data.stride must be 1 or more".to_owned());
+        if samples == 0 || moments == 0 {
+            return Err("data.samples and data.moments must be 1 or more".to_owned());
         }
         if self.steps == 0 || !(0.0..1.0).contains(&self.average) {
             return Err("steps must be 1 or more, average 0 to 1, without 1".to_owned());

@@ -31,6 +31,31 @@ pub trait Learner: Module {
     /// [`Error::Network`] if a sample does not fit the network.
     fn predict(&self, samples: &[Sample], device: &Device) -> Result<Vec<VectorSpace>, Error>;
 
-    /// Scores of predictions against truth by name, the one that counts first.
-    fn scores(&self, predicted: &[VectorSpace], truth: &[VectorSpace]) -> Vec<(String, f64)>;
+    /// Counts scores of predictions; nothing counted yet.
+    fn scorer(&self) -> Box<dyn Count + '_>;
+
+    /// What scores and baselines need of a moment's truth.
+    fn excerpt(&self, truth: &VectorSpace) -> VectorSpace;
+
+    /// Trivial answers, made from excerpts of the training set's truth.
+    fn baselines(&self, training: &[VectorSpace]) -> Vec<Trivial<'_>>;
+}
+
+/// Counts predictions against truth, in memory that does not grow with pictures.
+pub trait Count {
+    /// Counts predictions, one per moment of the truth.
+    fn add(&mut self, predicted: &[VectorSpace], truth: &[VectorSpace]);
+
+    /// Scores of what was counted by name, the one that counts first.
+    fn scores(&self) -> Vec<(String, f64)>;
+}
+
+/// What one would say of every moment without looking.
+pub struct Trivial<'a> {
+    /// What it does.
+    pub name: String,
+    /// What it always says.
+    pub answer: VectorSpace,
+    /// Counts its scores.
+    pub count: Box<dyn Count + 'a>,
 }

@@ -1,10 +1,10 @@
 //! The network of `model`, as the loop needs it.
 
 use burn::tensor::Device;
-use ommatidia_model::{Network, Sample};
+use ommatidia_model::{Network, Sample, Scorer};
 use ommatidia_scene::VectorSpace;
 
-use crate::{Error, Learner, Loss};
+use crate::{Count, Error, Learner, Loss, Trivial};
 
 impl Learner for Network {
     fn loss(&self, samples: &[Sample], device: &Device) -> Result<Loss, Error> {
@@ -19,8 +19,33 @@ impl Learner for Network {
         Ok(self.decode(&outputs, samples))
     }
 
-    fn scores(&self, predicted: &[VectorSpace], truth: &[VectorSpace]) -> Vec<(String, f64)> {
-        Self::scores(self, predicted, truth)
+    fn scorer(&self) -> Box<dyn Count + '_> {
+        Box::new(Self::scorer(self))
+    }
+
+    fn excerpt(&self, truth: &VectorSpace) -> VectorSpace {
+        Self::excerpt(self, truth)
+    }
+
+    fn baselines(&self, training: &[VectorSpace]) -> Vec<Trivial<'_>> {
+        let baselines = Self::baselines(self, training).into_iter();
+        baselines
+            .map(|baseline| Trivial {
+                name: baseline.name.to_owned(),
+                answer: baseline.answer,
+                count: Box::new(baseline.scorer),
+            })
+            .collect()
+    }
+}
+
+impl Count for Scorer<'_> {
+    fn add(&mut self, predicted: &[VectorSpace], truth: &[VectorSpace]) {
+        Self::add(self, predicted, truth);
+    }
+
+    fn scores(&self) -> Vec<(String, f64)> {
+        Self::scores(self)
     }
 }
 

@@ -17,7 +17,8 @@ use crate::data::{AugmentConfig, Source};
 use crate::random::Random;
 use crate::ranks::{Alone, Threads};
 use crate::{
-    Error, Job, Learner, Loss, Observer, Outcome, StepLine, TrainConfig, Validation, train,
+    Count, Error, Job, Learner, Loss, Observer, Outcome, StepLine, TrainConfig, Trivial,
+    Validation, train,
 };
 
 /// Width and height of the toy's pictures.
@@ -78,9 +79,36 @@ impl Learner for Toy {
         Ok(samples.iter().map(|_| VectorSpace::default()).collect())
     }
 
-    fn scores(&self, predicted: &[VectorSpace], truth: &[VectorSpace]) -> Vec<(String, f64)> {
+    fn scorer(&self) -> Box<dyn Count + '_> {
+        Box::new(Moments::default())
+    }
+
+    fn excerpt(&self, truth: &VectorSpace) -> VectorSpace {
+        truth.clone()
+    }
+
+    fn baselines(&self, training: &[VectorSpace]) -> Vec<Trivial<'_>> {
+        let count = Moments { more: training.len(), ..Moments::default() };
+        let answer = VectorSpace::default();
+        vec![Trivial { name: "learnt_from".to_owned(), answer, count: Box::new(count) }]
+    }
+}
+
+/// Counts moments.
+#[derive(Default)]
+struct Moments {
+    counted: usize,
+    more: usize,
+}
+
+impl Count for Moments {
+    fn add(&mut self, predicted: &[VectorSpace], truth: &[VectorSpace]) {
         assert_eq!(predicted.len(), truth.len());
-        let count = predicted.len() as f64;
+        self.counted += predicted.len();
+    }
+
+    fn scores(&self) -> Vec<(String, f64)> {
+        let count = (self.counted + self.more) as f64;
         vec![("count".to_owned(), count), ("minus".to_owned(), -count)]
     }
 }
@@ -101,8 +129,16 @@ impl Learner for Weighed {
         self.toy.predict(samples, device)
     }
 
-    fn scores(&self, predicted: &[VectorSpace], truth: &[VectorSpace]) -> Vec<(String, f64)> {
-        self.toy.scores(predicted, truth)
+    fn scorer(&self) -> Box<dyn Count + '_> {
+        self.toy.scorer()
+    }
+
+    fn excerpt(&self, truth: &VectorSpace) -> VectorSpace {
+        self.toy.excerpt(truth)
+    }
+
+    fn baselines(&self, training: &[VectorSpace]) -> Vec<Trivial<'_>> {
+        self.toy.baselines(training)
     }
 }
 

@@ -181,12 +181,16 @@ fn validation_that_was_broken_off_is_made_up_for() {
     assert_eq!(recorded(folder.path(), "val", "count"), Vec::<u64>::new());
     let done = train(begin(), &settings, &mut Alone, &Counter::default()).unwrap();
     assert_eq!(recorded(folder.path(), "val", "count"), [5, 7]);
+    // Trivial answers are measured once a start, on as many samples as the network, made from all training data.
+    assert_eq!(recorded(folder.path(), run::BASELINE, "count/learnt_from"), [5]);
+    assert_eq!(done.baselines["count"]["learnt_from"], 55.0);
     // Once more, nothing is left to do and nothing is added.
     let files = || std::fs::read_dir(folder.path()).unwrap().count();
     let before = files();
     let again = train(begin(), &settings, &mut Alone, &Counter::default()).unwrap();
     assert_eq!(recorded(folder.path(), "val", "count"), [5, 7]);
     assert_eq!((again.step, &again.metrics), (7, &done.metrics));
+    assert_eq!(again.baselines, done.baselines);
     assert_eq!(again.weights_blake3, done.weights_blake3);
     assert_eq!(files(), before);
 }

@@ -21,7 +21,7 @@ use crate::observer::{Observer, StepLine};
 use crate::optimiser::Moments;
 use crate::run::{self, Record};
 use crate::step::{StepReport, apply, gradient};
-use crate::validate::{Validation, validate};
+use crate::validate::{BaselineScores, Measure, Validation};
 use crate::{Error, begin, diverged};
 
 /// What is trained, on what, where to.
@@ -67,6 +67,8 @@ pub struct Outcome {
     pub weights_blake3: ContentHash,
     /// Last scores.
     pub metrics: BTreeMap<String, f64>,
+    /// What trivial answers reach on the same data: by score, then by answer.
+    pub baselines: BaselineScores,
     /// What could not be read.
     pub skipped: Vec<Skipped>,
 }
@@ -115,6 +117,8 @@ struct Session<'a, L, N> {
     record: Option<Record>,
     deciding: Value,
     metrics: BTreeMap<String, f64>,
+    /// Of trivial answers; measured once a start.
+    baselines: BaselineScores,
     spent: Spent,
     /// Step of the last checkpoint.
     saved: Option<u64>,
@@ -162,6 +166,7 @@ impl<'a, L: Learner, N: Serialize> Session<'a, L, N> {
             saved: (progress.step > 0).then_some(progress.step),
             stop: false,
             metrics: BTreeMap::new(),
+            baselines: BaselineScores::new(),
             job,
             config,
             ranks,
@@ -327,6 +332,7 @@ impl<'a, L: Learner, N: Serialize> Session<'a, L, N> {
         let Some(record) = &self.record else { return Ok(()) };
         if let Some(scores) = record.scores(self.progress.step) {
             self.metrics = scores;
+            self.baselines = record.baselines();
         } else if self.validate()? {
             self.write()?;
         } else {
@@ -344,10 +350,29 @@ impl<'a, L: Learner, N: Serialize> Session<'a, L, N> {
         let before = self.observer.unix_seconds();
         let network = self.layout.scatter(self.job.network.valid(), &self.weights.average);
         let device = self.job.device.clone().inner();
-        let settings = (self.job.size, self.config.data.samples);
-        let scores = validate(&network, &device, validation, settings, self.observer, &self.skips)?;
-        let Some(scores) = scores else { return Ok(false) };
-        let step = self.progress.step;
+        let measure = Measure {
+            device: &device,
+            validation,
+            size: self.job.size,
+            batch: self.config.data.samples,
+            observer: self.observer,
+            skipped: &self.skips,
+        };
+        // They do not learn: once is enough.
+        let known = !self.baselines.is_empty();
+        let most = if known { 0 } else { self.config.record.baseline_samples };
+        let Some(excerpts) = measure.excerpts(&network, &*self.job.training, most) else {
+            return Ok(false);
+        };
+        let trivial = if excerpts.is_empty() { Vec::new() } else { network.baselines(&excerpts) };
+        drop(excerpts);
+        let Some(found) = measure.run(&network, trivial)? else { return Ok(false) };
+        let (step, scores) = (self.progress.step, found.scores);
+        if !found.baselines.is_empty() {
+            let rows = run::baseline_rows(&found.baselines);
+            record.add((step, self.observer.unix_seconds()), run::BASELINE, rows)?;
+            self.baselines = found.baselines;
+        }
         let counts = counting(&scores, self.config.record.best.as_deref())
             .map_err(|what| Error::Config { origin: self.job.folder.join(run::CONFIG), what })?;
         record.add((step, self.observer.unix_seconds()), "val", scores.clone())?;
@@ -434,6 +459,7 @@ impl<'a, L: Learner, N: Serialize> Session<'a, L, N> {
             data_wait_share,
             weights_blake3: self.weights.hash(),
             metrics: std::mem::take(&mut self.metrics),
+            baselines: std::mem::take(&mut self.baselines),
             skipped: self.skipped(),
         })
     }

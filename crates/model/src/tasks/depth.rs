@@ -11,7 +11,9 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     blocks::{Block, last_layer},
-    camera_view, views_of,
+    camera_view,
+    priors::first_views,
+    views_of,
 };
 use crate::{
     Sample,
@@ -107,6 +109,7 @@ impl Task for Depth {
     type Targets = Tensor<4>;
     const NAME: &'static str = "depth";
     const READS: Reads = Reads::Cameras;
+    type Tally = DepthAccumulator;
 
     fn new(settings: &DepthSettings, shapes: &Shapes, device: &Device) -> Result<Self, TaskError> {
         let fail = |what: String| Err(TaskError::Setting { task: Self::NAME, what });
@@ -133,6 +136,10 @@ impl Task for Depth {
     fn forward(&self, features: &Features) -> Output {
         let level = features.pyramid[self.settings.level].clone();
         vec![("depth", self.classify.forward(self.block.forward(level)))]
+    }
+
+    fn gives_depth(&self) -> bool {
+        true
     }
 
     fn depth_distribution(&self, output: &Output) -> Option<DepthDistribution> {
@@ -198,13 +205,15 @@ impl Task for Depth {
         }
     }
 
-    fn scores(&self, predicted: &[VectorSpace], truth: &[VectorSpace]) -> Vec<(String, f64)> {
-        let protocol = DepthProtocol {
+    fn tally(&self) -> DepthAccumulator {
+        DepthAccumulator::new(DepthProtocol {
             min_depth_m: f64::from(self.settings.min_depth_m),
             max_depth_m: f64::from(self.settings.max_depth_m),
             ..DepthProtocol::default()
-        };
-        let mut sums = DepthAccumulator::new(protocol);
+        })
+    }
+
+    fn count(&self, sums: &mut DepthAccumulator, predicted: &[VectorSpace], truth: &[VectorSpace]) {
         for (predicted, truth) in predicted.iter().zip(truth) {
             for view in &truth.cameras {
                 let own = predicted.cameras.iter().find(|own| own.camera == view.camera);
@@ -214,6 +223,9 @@ impl Task for Depth {
                 }
             }
         }
+    }
+
+    fn figures(&self, sums: &DepthAccumulator) -> Vec<(String, f64)> {
         let Ok(report) = sums.report() else { return Vec::new() };
         let scores = [
             ("depth_delta1", report.delta1),
@@ -223,10 +235,16 @@ impl Task for Depth {
         scores.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect()
     }
 
+    fn excerpt(&self, truth: &VectorSpace, into: &mut VectorSpace) {
+        for view in &truth.cameras {
+            camera_view(into, &view.camera).depth = view.depth.clone();
+        }
+    }
+
     /// The median depth at each pixel of each camera.
     fn baselines(&self, training: &[VectorSpace]) -> Vec<(&'static str, VectorSpace)> {
         let mut prior = VectorSpace::default();
-        for view in training.first().map(|space| &space.cameras[..]).unwrap_or_default() {
+        for view in first_views(training, |view| view.depth.is_some()) {
             let Some(first) = &view.depth else { continue };
             let own = |other: &&CameraView| other.camera == view.camera;
             let views = training.iter().flat_map(|space| space.cameras.iter().filter(own));

@@ -15,7 +15,9 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     blocks::{Merge, last_layer, last_layer_at},
-    camera_view, cameras_of, views_of,
+    camera_view, cameras_of,
+    priors::{first_views, most_typical},
+    views_of,
 };
 use crate::{
     Sample,
@@ -23,6 +25,9 @@ use crate::{
     ops::resize_bilinear,
     task::{Features, Output, Reads, Shapes, Task, TaskError, named},
 };
+
+/// The one class of segments that count.
+const THING: u8 = 1;
 
 /// Settings of [`Instances`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -189,6 +194,7 @@ impl Task for Instances {
     type Targets = InstancesTargets;
     const NAME: &'static str = "instances";
     const READS: Reads = Reads::Cameras;
+    type Tally = PanopticCounts;
 
     fn new(
         settings: &InstancesSettings,
@@ -284,8 +290,11 @@ impl Task for Instances {
         }
     }
 
-    fn scores(&self, predicted: &[VectorSpace], truth: &[VectorSpace]) -> Vec<(String, f64)> {
-        const THING: u8 = 1;
+    fn tally(&self) -> PanopticCounts {
+        PanopticCounts::default()
+    }
+
+    fn count(&self, counts: &mut PanopticCounts, predicted: &[VectorSpace], truth: &[VectorSpace]) {
         let protocol = PanopticProtocol {
             things: BTreeSet::from([THING]),
             stuff: BTreeSet::from([0]),
@@ -296,7 +305,6 @@ impl Task for Instances {
         let classes = |instances: &[u32]| -> Vec<u8> {
             instances.iter().map(|&id| if id == 0 { 0 } else { THING }).collect()
         };
-        let mut counts = PanopticCounts::default();
         for (predicted, truth) in predicted.iter().zip(truth) {
             for view in &truth.cameras {
                 let own = predicted.cameras.iter().find(|own| own.camera == view.camera);
@@ -309,22 +317,44 @@ impl Task for Instances {
                 counts.add(&frame.expect("prediction and truth of one picture have its size"));
             }
         }
+    }
+
+    fn figures(&self, counts: &PanopticCounts) -> Vec<(String, f64)> {
         let Some(quality) = counts.quality(|class| class == THING) else { return Vec::new() };
         let scores =
             [("instance_pq", quality.pq), ("instance_sq", quality.sq), ("instance_rq", quality.rq)];
         scores.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
     }
 
-    /// No instances anywhere, and the first picture's ones of the training set.
+    fn excerpt(&self, truth: &VectorSpace, into: &mut VectorSpace) {
+        for view in &truth.cameras {
+            camera_view(into, &view.camera).instances = view.instances.clone();
+        }
+    }
+
+    /// No instances anywhere, and of each camera those of the picture that is most like the others.
     fn baselines(&self, training: &[VectorSpace]) -> Vec<(&'static str, VectorSpace)> {
         let mut baselines = [VectorSpace::default(), VectorSpace::default()];
-        for view in training.first().map(|space| &space.cameras[..]).unwrap_or_default() {
-            let Some(instances) = &view.instances else { continue };
+        for view in first_views(training, |view| view.instances.is_some()) {
+            let own = |space: &VectorSpace| {
+                let of = space.cameras.iter().find(|own| own.camera == view.camera)?;
+                let same =
+                    of.instances.as_ref().map(Vec::len) == view.instances.as_ref().map(Vec::len);
+                let cameras = same.then(|| vec![of.clone()])?;
+                Some(VectorSpace { cameras, ..VectorSpace::default() })
+            };
+            let pictures: Vec<VectorSpace> = training.iter().filter_map(own).collect();
+            let typical = most_typical(&pictures, |said, truth| {
+                let scores = self.scores(std::slice::from_ref(said), std::slice::from_ref(truth));
+                scores.first().map_or(0.0, |score| score.1)
+            });
+            let instances = typical.and_then(|space| space.cameras[0].instances.clone());
+            let Some(instances) = instances else { continue };
             camera_view(&mut baselines[0], &view.camera).instances = Some(vec![0; instances.len()]);
-            camera_view(&mut baselines[1], &view.camera).instances = Some(instances.clone());
+            camera_view(&mut baselines[1], &view.camera).instances = Some(instances);
         }
-        let [empty, first] = baselines;
-        vec![("always_empty", empty), ("first_picture", first)]
+        let [empty, typical] = baselines;
+        vec![("always_empty", empty), ("typical_picture", typical)]
     }
 }
 

@@ -7,7 +7,7 @@ use burn::{
 };
 use nalgebra::{UnitQuaternion, Vector3};
 use ommatidia_geometry::Pose;
-use ommatidia_metrics::keypoints::{JointReport, JointsInSpace, compare_people};
+use ommatidia_metrics::keypoints::{JointErrors, JointReport, JointsInSpace, compare_people};
 use ommatidia_scene::{ClassId, GridSpec, Keypoint, Object, VectorSpace};
 use serde::{Deserialize, Serialize};
 
@@ -26,6 +26,14 @@ const REACH_M: f32 = 1.0;
 
 /// Heat where nothing has been learned: Lin et al. 2017, section 4.1, with 1 in 100.
 const PRIOR_LOGIT: f32 = -4.6;
+
+/// What is counted of people.
+#[derive(Debug, Clone, Default)]
+pub struct PeopleTally {
+    errors: Vec<JointErrors>,
+    missed: usize,
+    wrong: usize,
+}
 
 /// Settings of [`Keypoints`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -238,6 +246,7 @@ impl Task for Keypoints {
     type Targets = KeypointsTargets;
     const NAME: &'static str = "keypoints";
     const READS: Reads = Reads::Space;
+    type Tally = PeopleTally;
 
     fn new(
         settings: &KeypointsSettings,
@@ -315,8 +324,12 @@ impl Task for Keypoints {
         }
     }
 
+    fn tally(&self) -> PeopleTally {
+        PeopleTally::default()
+    }
+
     /// People are found whose seen keypoints are at most half a metre off in the mean.
-    fn scores(&self, predicted: &[VectorSpace], truth: &[VectorSpace]) -> Vec<(String, f64)> {
+    fn count(&self, tally: &mut PeopleTally, predicted: &[VectorSpace], truth: &[VectorSpace]) {
         const MAX_MEAN_M: f64 = 0.5;
         let joints = |space: &VectorSpace| -> Vec<JointsInSpace> {
             let joint = |k: &Keypoint| (k.confidence > 0.5).then(|| k.p_in_ego_m.map(f64::from));
@@ -324,22 +337,29 @@ impl Task for Keypoints {
             let inside = people.filter(|object| self.cell_of(object).is_some());
             inside.map(|object| object.keypoints.iter().map(joint).collect()).collect()
         };
-        let (mut errors, mut missed, mut wrong) = (Vec::new(), 0, 0);
         for (predicted, truth) in predicted.iter().zip(truth).filter(|(_, t)| t.objects.is_some()) {
             let found = compare_people(&joints(truth), &joints(predicted), MAX_MEAN_M);
             let found = found.expect("17 finite keypoints a person");
-            errors.extend(found.found);
-            missed += found.missed;
-            wrong += found.false_people;
+            tally.errors.extend(found.found);
+            tally.missed += found.missed;
+            tally.wrong += found.false_people;
         }
+    }
+
+    fn figures(&self, tally: &PeopleTally) -> Vec<(String, f64)> {
+        let PeopleTally { errors, missed, wrong } = tally;
         if errors.len() + missed == 0 {
             return Vec::new();
         }
         let found = errors.len() as f64;
         let mut scores =
             vec![("people_f".to_owned(), found / (found + 0.5 * (missed + wrong) as f64))];
-        scores.extend(JointReport::of(&errors).map(|r| ("mpjpe_m".to_owned(), r.mpjpe_m)));
+        scores.extend(JointReport::of(errors).map(|r| ("mpjpe_m".to_owned(), r.mpjpe_m)));
         scores
+    }
+
+    fn excerpt(&self, truth: &VectorSpace, into: &mut VectorSpace) {
+        into.objects = truth.objects.clone();
     }
 
     /// Nobody anywhere: people are too few and too mobile for a map of them to say more.

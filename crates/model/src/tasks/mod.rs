@@ -9,6 +9,7 @@ pub mod lane_graph;
 pub mod lanes;
 pub mod occupancy;
 pub mod occupancy_flow;
+mod priors;
 pub mod semantics;
 pub mod surface;
 #[cfg(test)]
@@ -51,6 +52,13 @@ macro_rules! tasks {
         #[allow(clippy::large_enum_variant, reason = "one per head and batch")]
         pub enum HeadTargets {
             $($(#[$doc])* $task(<$module::$task as Task>::Targets),)*
+        }
+
+        /// What scores of one task are made of.
+        #[derive(Debug, Clone)]
+        #[allow(clippy::large_enum_variant, reason = "one per head")]
+        pub enum HeadTally {
+            $($(#[$doc])* $task(<$module::$task as Task>::Tally),)*
         }
 
         /// Every task with its default settings.
@@ -102,6 +110,11 @@ macro_rules! tasks {
                 match self { $(Self::$task(task) => task.forward(features),)* }
             }
 
+            /// [`Task::gives_depth`].
+            pub fn gives_depth(&self) -> bool {
+                match self { $(Self::$task(task) => task.gives_depth(),)* }
+            }
+
             /// [`Task::depth_distribution`].
             pub fn depth_distribution(&self, output: &Output) -> Option<DepthDistribution> {
                 match self { $(Self::$task(task) => task.depth_distribution(output),)* }
@@ -130,6 +143,40 @@ macro_rules! tasks {
                 match self { $(Self::$task(task) => task.decode(output, samples, into),)* }
             }
 
+            /// [`Task::tally`].
+            pub fn tally(&self) -> HeadTally {
+                match self { $(Self::$task(task) => HeadTally::$task(task.tally()),)* }
+            }
+
+            /// [`Task::count`].
+            ///
+            /// # Panics
+            /// If the tally is another task's.
+            pub fn count(
+                &self,
+                tally: &mut HeadTally,
+                predicted: &[VectorSpace],
+                truth: &[VectorSpace],
+            ) {
+                match (self, tally) {
+                    $((Self::$task(task), HeadTally::$task(tally)) => {
+                        task.count(tally, predicted, truth);
+                    })*
+                    _ => panic!("a tally of another task than {}", self.name()),
+                }
+            }
+
+            /// [`Task::figures`].
+            ///
+            /// # Panics
+            /// If the tally is another task's.
+            pub fn figures(&self, tally: &HeadTally) -> Vec<(String, f64)> {
+                match (self, tally) {
+                    $((Self::$task(task), HeadTally::$task(tally)) => task.figures(tally),)*
+                    _ => panic!("a tally of another task than {}", self.name()),
+                }
+            }
+
             /// [`Task::scores`].
             pub fn scores(
                 &self,
@@ -137,6 +184,11 @@ macro_rules! tasks {
                 truth: &[VectorSpace],
             ) -> Vec<(String, f64)> {
                 match self { $(Self::$task(task) => task.scores(predicted, truth),)* }
+            }
+
+            /// [`Task::excerpt`].
+            pub fn excerpt(&self, truth: &VectorSpace, into: &mut VectorSpace) {
+                match self { $(Self::$task(task) => task.excerpt(truth, into),)* }
             }
 
             /// [`Task::baselines`].
@@ -227,6 +279,30 @@ mod tests {
             assert_eq!(head.scores(&decoded, &[VectorSpace::default()]), [], "{name}: no truth");
             assert!(!head.baselines(&[]).is_empty(), "{name} has something to beat");
         }
+    }
+
+    /// Excerpts are what is counted and learnt from: nothing else of a truth may matter.
+    #[test]
+    fn excerpts_score_as_the_whole_truth() {
+        let device = Device::flex();
+        let shapes = space_shapes(GRID);
+        let finer = GridSpec { min_corner_m: [-6.4, -6.4, -2.0], voxel_m: 0.4, size: [32, 32, 8] };
+        let truth = testing::column_world(finer, 0);
+        let samples = [sample_with(&["a", "b"], [64, 32], truth.clone())];
+        let features = features(&shapes, &samples, &device);
+        let mut judged = 0;
+        for settings in all_settings() {
+            let head = Head::new(&settings, &shapes, &device).unwrap();
+            let mut excerpt = VectorSpace::default();
+            head.excerpt(&truth, &mut excerpt);
+            let mut decoded = vec![VectorSpace::default()];
+            head.decode(&head.forward(&features), &samples, &mut decoded);
+            let whole = head.scores(&decoded, std::slice::from_ref(&truth));
+            assert_eq!(head.scores(&decoded, &[excerpt.clone()]), whole, "{}", head.name());
+            assert_eq!(head.baselines(&[excerpt]), head.baselines(std::slice::from_ref(&truth)));
+            judged += usize::from(!whole.is_empty());
+        }
+        assert!(judged > 0, "occupancy knows something here");
     }
 
     #[test]

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     blocks::{Block, last_layer},
+    priors::{SHARES, best_of},
     voxels::{on_grid, voxel_at},
 };
 use crate::{
@@ -128,6 +129,7 @@ impl Task for Occupancy {
     type Targets = OccupancyTargets;
     const NAME: &'static str = "occupancy";
     const READS: Reads = Reads::Space;
+    type Tally = OccupancyCounts;
 
     fn new(
         settings: &OccupancySettings,
@@ -206,8 +208,16 @@ impl Task for Occupancy {
         }
     }
 
-    fn scores(&self, predicted: &[VectorSpace], truth: &[VectorSpace]) -> Vec<(String, f64)> {
-        let mut counts = OccupancyCounts::default();
+    fn tally(&self) -> OccupancyCounts {
+        OccupancyCounts::default()
+    }
+
+    fn count(
+        &self,
+        counts: &mut OccupancyCounts,
+        predicted: &[VectorSpace],
+        truth: &[VectorSpace],
+    ) {
         for (predicted, truth) in predicted.iter().zip(truth) {
             let (Some(predicted), Some(truth)) = (&predicted.occupancy, &truth.occupancy) else {
                 continue;
@@ -215,6 +225,9 @@ impl Task for Occupancy {
             let truth = on_grid(truth, &predicted.grid);
             counts.add(&compare(&truth, predicted, Visibility::Truth).expect("one grid"));
         }
+    }
+
+    fn figures(&self, counts: &OccupancyCounts) -> Vec<(String, f64)> {
         let miou = counts.miou_of(|class| self.settings.classes.contains(&class));
         let mut scores = Vec::new();
         scores.extend(miou.map(|miou| ("miou".to_owned(), miou)));
@@ -225,7 +238,12 @@ impl Task for Occupancy {
         scores
     }
 
-    /// Nothing anywhere, and what is most often in each voxel.
+    fn excerpt(&self, truth: &VectorSpace, into: &mut VectorSpace) {
+        let own = truth.occupancy.as_ref().map(|voxels| on_grid(voxels, &self.grid).into_owned());
+        into.occupancy = own.or(into.occupancy.take());
+    }
+
+    /// Nothing anywhere, and in each voxel that is occupied often enough the class that it has most often.
     fn baselines(&self, training: &[VectorSpace]) -> Vec<(&'static str, VectorSpace)> {
         let labels = self.settings.classes.len() + 1;
         let mut counts = vec![0u16; self.grid.len() * labels];
@@ -235,17 +253,25 @@ impl Task for Occupancy {
                 *count = count.saturating_add(1);
             }
         }
-        let most_frequent = |at: usize| {
-            let counts = &counts[at * labels..(at + 1) * labels];
-            let best = (0..labels).rev().max_by_key(|&label| counts[label]);
-            best.expect("free at least") as u8
+        let prior = |share: f64| {
+            let label = |at: usize| {
+                let counts = &counts[at * labels..(at + 1) * labels];
+                let of =
+                    |label: &usize| if *label == usize::from(FREE) { 0 } else { counts[*label] };
+                let best = (0..labels).rev().max_by_key(of).expect("free at least");
+                let all = counts.iter().map(|&count| f64::from(count)).sum::<f64>();
+                let occupied = all - f64::from(counts[usize::from(FREE)]);
+                if occupied > share * all { best as u8 } else { FREE }
+            };
+            with(self.voxels(label))
         };
-        let with = |voxels| VectorSpace { occupancy: Some(voxels), ..VectorSpace::default() };
-        vec![
-            ("always_empty", with(self.voxels(|_| FREE))),
-            ("prior_map", with(self.voxels(most_frequent))),
-        ]
+        let with_empty = with(self.voxels(|_| FREE));
+        vec![("always_empty", with_empty), ("prior_map", best_of(self, &SHARES, prior, training))]
     }
+}
+
+fn with(voxels: Voxels) -> VectorSpace {
+    VectorSpace { occupancy: Some(voxels), ..VectorSpace::default() }
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     blocks::{Block, last_layer_at},
+    priors::{SHARES, best_of},
     voxels::{on_grid, voxel_at},
 };
 use crate::{
@@ -144,6 +145,7 @@ impl Task for OccupancyFlow {
     type Targets = OccupancyFlowTargets;
     const NAME: &'static str = "occupancy_flow";
     const READS: Reads = Reads::Space;
+    type Tally = VoxelFlowErrors;
 
     fn new(
         settings: &OccupancyFlowSettings,
@@ -214,14 +216,25 @@ impl Task for OccupancyFlow {
         }
     }
 
-    fn scores(&self, predicted: &[VectorSpace], truth: &[VectorSpace]) -> Vec<(String, f64)> {
-        let mut errors = VoxelFlowErrors::default();
+    fn tally(&self) -> VoxelFlowErrors {
+        VoxelFlowErrors::default()
+    }
+
+    fn count(
+        &self,
+        errors: &mut VoxelFlowErrors,
+        predicted: &[VectorSpace],
+        truth: &[VectorSpace],
+    ) {
         for (predicted, truth) in predicted.iter().zip(truth) {
             let (Some(predicted), Some(truth)) = (&predicted.occupancy, &truth.occupancy) else {
                 continue;
             };
             errors.add(&on_grid(truth, &predicted.grid), predicted).expect("one grid");
         }
+    }
+
+    fn figures(&self, errors: &VoxelFlowErrors) -> Vec<(String, f64)> {
         let scores = [
             ("flow_explained", errors.explained()),
             ("flow_error_m_s", errors.mean_error_m_s()),
@@ -230,7 +243,13 @@ impl Task for OccupancyFlow {
         scores.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect()
     }
 
-    /// Nothing moves, and each voxel moves as it does on average, where it mostly does.
+    fn excerpt(&self, truth: &VectorSpace, into: &mut VectorSpace) {
+        let own = truth.occupancy.as_ref().map(|voxels| on_grid(voxels, &self.grid).into_owned());
+        into.occupancy = own.or(into.occupancy.take());
+    }
+
+    /// Nothing moves, each voxel moves as it does on average where it does so often enough, and all that is
+    /// ever seen to move moves as everything does on average.
     fn baselines(&self, training: &[VectorSpace]) -> Vec<(&'static str, VectorSpace)> {
         let area = self.grid.len();
         let (mut moving, mut judged) = (vec![0.0f32; area], vec![0.0f32; area]);
@@ -244,14 +263,22 @@ impl Task for OccupancyFlow {
                 }
             }
         }
-        let prior = |at: usize| {
-            (moving[at] > 0.5 * judged[at]).then(|| velocity[at].map(|sum| sum / moving[at]))
+        let say = |velocity: &dyn Fn(usize) -> Option<[f32; 2]>| {
+            let mut space = VectorSpace::default();
+            self.write(velocity, &mut space);
+            space
         };
-        let mut spaces = [VectorSpace::default(), VectorSpace::default()];
-        self.write(|_| None, &mut spaces[0]);
-        self.write(prior, &mut spaces[1]);
-        let [still, prior] = spaces;
-        vec![("nothing_moves", still), ("prior_flow", prior)]
+        let often = |at: usize, share: f64| f64::from(moving[at]) > share * f64::from(judged[at]);
+        let own = |at: usize| velocity[at].map(|sum| sum / moving[at]);
+        let all: f32 = moving.iter().sum();
+        let mean = [0, 1].map(|i| velocity.iter().map(|sum| sum[i]).sum::<f32>() / all.max(1.0));
+        let prior = |share| say(&|at| often(at, share).then(|| own(at)));
+        let constant = |share| say(&|at| often(at, share).then_some(mean));
+        vec![
+            ("nothing_moves", say(&|_| None)),
+            ("prior_flow", best_of(self, &SHARES, prior, training)),
+            ("constant_flow", best_of(self, &SHARES, constant, training)),
+        ]
     }
 }
 

@@ -11,7 +11,9 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     blocks::{Merge, last_layer},
-    camera_view, cameras_of, views_of,
+    camera_view, cameras_of,
+    priors::first_views,
+    views_of,
 };
 use crate::{
     Sample,
@@ -128,6 +130,7 @@ impl Task for Semantics {
     type Targets = SemanticsTargets;
     const NAME: &'static str = "semantics";
     const READS: Reads = Reads::Cameras;
+    type Tally = Confusion;
 
     fn new(
         settings: &SemanticsSettings,
@@ -211,10 +214,13 @@ impl Task for Semantics {
         }
     }
 
-    fn scores(&self, predicted: &[VectorSpace], truth: &[VectorSpace]) -> Vec<(String, f64)> {
-        let classes = self.settings.classes.len();
+    fn tally(&self) -> Confusion {
         // One more for what was predicted outside the head's classes: wrong, but no class to average.
-        let mut confusion = Confusion::new((classes + 1).min(256));
+        Confusion::new((self.settings.classes.len() + 1).min(256))
+    }
+
+    fn count(&self, confusion: &mut Confusion, predicted: &[VectorSpace], truth: &[VectorSpace]) {
+        let classes = self.settings.classes.len();
         for (predicted, truth) in predicted.iter().zip(truth) {
             for truth in &truth.cameras {
                 let own = predicted.cameras.iter().find(|view| view.camera == truth.camera);
@@ -226,6 +232,10 @@ impl Task for Semantics {
                     .expect("prediction and truth of one picture have its size");
             }
         }
+    }
+
+    fn figures(&self, confusion: &Confusion) -> Vec<(String, f64)> {
+        let classes = self.settings.classes.len();
         let Some(miou) = confusion.mean_iou(0..classes, Absent::Skipped) else { return Vec::new() };
         let mut scores = vec![("miou".to_owned(), miou)];
         scores.extend(confusion.accuracy().map(|share| ("pixel_accuracy".to_owned(), share)));
@@ -236,10 +246,16 @@ impl Task for Semantics {
         scores
     }
 
+    fn excerpt(&self, truth: &VectorSpace, into: &mut VectorSpace) {
+        for view in &truth.cameras {
+            camera_view(into, &view.camera).semantics = view.semantics.clone();
+        }
+    }
+
     /// The most frequent class at each pixel of each camera.
     fn baselines(&self, training: &[VectorSpace]) -> Vec<(&'static str, VectorSpace)> {
         let mut prior = VectorSpace::default();
-        for view in training.first().map(|space| &space.cameras[..]).unwrap_or_default() {
+        for view in first_views(training, |view| view.semantics.is_some()) {
             let Some(pixels) = view.semantics.as_ref().map(Vec::len) else { continue };
             let mut counts = vec![[0u32; 256]; pixels];
             let views = training.iter().flat_map(|space| &space.cameras);

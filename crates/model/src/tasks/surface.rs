@@ -73,6 +73,13 @@ pub struct SurfaceTargets {
     class: Labels,
 }
 
+/// What is counted of surfaces.
+#[derive(Debug, Clone)]
+pub struct SurfaceTally {
+    errors: SurfaceErrors,
+    confusion: Confusion,
+}
+
 /// What one sample's maps say about a cell.
 struct Cell {
     height_m: f32,
@@ -142,6 +149,7 @@ impl Task for Surface {
     type Targets = SurfaceTargets;
     const NAME: &'static str = "surface";
     const READS: Reads = Reads::Space;
+    type Tally = SurfaceTally;
 
     fn new(
         settings: &SurfaceSettings,
@@ -235,29 +243,43 @@ impl Task for Surface {
         }
     }
 
-    fn scores(&self, predicted: &[VectorSpace], truth: &[VectorSpace]) -> Vec<(String, f64)> {
+    fn tally(&self) -> SurfaceTally {
         let classes = self.settings.classes.len();
-        let mut errors = SurfaceErrors::default();
-        let mut confusion = Confusion::new((classes + 1).min(256));
+        SurfaceTally {
+            errors: SurfaceErrors::default(),
+            confusion: Confusion::new((classes + 1).min(256)),
+        }
+    }
+
+    fn count(&self, tally: &mut SurfaceTally, predicted: &[VectorSpace], truth: &[VectorSpace]) {
+        let classes = self.settings.classes.len();
         for (predicted, truth) in predicted.iter().zip(truth).filter(|(_, t)| t.surface.is_some()) {
             let (truth, said) = (self.on_cells(truth), self.on_cells(predicted));
-            errors.add(&truth, &said).expect("one grid");
+            tally.errors.add(&truth, &said).expect("one grid");
             let label = |&class: &ClassId| self.position(class);
             let labels: Vec<_> = truth.class.iter().map(label).collect();
             let said: Vec<_> =
                 said.class.iter().map(|class| label(class).min(classes as u8)).collect();
-            confusion.add(&labels, &said, None, &[VOID]).expect("one grid");
+            tally.confusion.add(&labels, &said, None, &[VOID]).expect("one grid");
         }
-        let report = errors.report();
+    }
+
+    fn figures(&self, tally: &SurfaceTally) -> Vec<(String, f64)> {
+        let classes = self.settings.classes.len();
+        let report = tally.errors.report();
         let scores = [
             ("drivable_iou", report.drivable_iou),
             ("height_mae_m", report.mae_m),
             ("height_rmse_m", report.rmse_m),
             ("height_p95_m", report.p95_m),
             ("height_coverage", report.coverage),
-            ("surface_miou", confusion.mean_iou(0..classes, Absent::Skipped)),
+            ("surface_miou", tally.confusion.mean_iou(0..classes, Absent::Skipped)),
         ];
         scores.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect()
+    }
+
+    fn excerpt(&self, truth: &VectorSpace, into: &mut VectorSpace) {
+        into.surface = truth.surface.as_ref().map(|_| self.on_cells(truth));
     }
 
     /// Flat and drivable throughout, of the first class; and mean height with the most frequent state and

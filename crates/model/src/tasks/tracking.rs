@@ -106,6 +106,11 @@ impl Tracker {
         }
     }
 
+    /// Tracks that were begun.
+    pub fn started(&self) -> u64 {
+        self.next - 1
+    }
+
     fn start(&mut self, class: ClassId, p_in_world: Point3<f64>, seen: Timestamp) -> TrackId {
         let id = TrackId(self.next);
         self.next += 1;

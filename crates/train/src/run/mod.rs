@@ -9,7 +9,7 @@ pub use tfevents::EventFile;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use crate::Error;
+use crate::{BaselineScores, Error};
 
 /// Resolved settings.
 pub const CONFIG: &str = "config.toml";
@@ -21,6 +21,30 @@ pub const METRICS: &str = "metrics.parquet";
 pub const WEIGHTS: &str = "weights.safetensors";
 /// Averaged weights where the score that counts was best.
 pub const BEST: &str = "best.safetensors";
+
+/// Split of what trivial answers reach; names are `task.score/answer`.
+pub const BASELINE: &str = "baseline";
+
+/// Scores of trivial answers as numbers of a record.
+pub(crate) fn baseline_rows(baselines: &BaselineScores) -> Vec<(String, f64)> {
+    let of = |(score, answers): (&String, &BTreeMap<String, f64>)| {
+        let score = score.clone();
+        let named = |(answer, value): (&String, &f64)| (format!("{score}/{answer}"), *value);
+        answers.iter().map(named).collect::<Vec<_>>()
+    };
+    baselines.iter().flat_map(of).collect()
+}
+
+/// The last scores of trivial answers in a record.
+pub fn baselines(rows: &[MetricRow]) -> BaselineScores {
+    let mut all = BaselineScores::new();
+    for row in rows.iter().filter(|row| row.split == BASELINE) {
+        if let Some((score, answer)) = row.name.rsplit_once('/') {
+            all.entry(score.to_owned()).or_default().insert(answer.to_owned(), row.value);
+        }
+    }
+    all
+}
 
 /// What a run has recorded so far.
 #[derive(Debug)]
@@ -70,6 +94,11 @@ impl Record {
         let of = self.rows.iter().filter(|row| row.step == step && row.split == "val");
         let scores: BTreeMap<_, _> = of.map(|row| (row.name.clone(), row.value)).collect();
         (!scores.is_empty()).then_some(scores)
+    }
+
+    /// What trivial answers reach, as last measured.
+    pub fn baselines(&self) -> BaselineScores {
+        baselines(&self.rows)
     }
 
     /// Brings the table to the disk.

@@ -17,7 +17,10 @@ use ommatidia_scene::{ClassId, GridSpec, Object, VectorSpace};
 use serde::{Deserialize, Serialize};
 
 use self::boxes::{CHANNELS, Centres, MOTION, peaks};
-use super::blocks::{Block, last_layer};
+use super::{
+    blocks::{Block, last_layer},
+    priors::Kept,
+};
 use crate::{
     Sample,
     losses::{heat_map::heat_map, smooth_l1::smooth_l1},
@@ -110,6 +113,7 @@ impl Task for Detection {
     type Targets = DetectionTargets;
     const NAME: &'static str = "detection";
     const READS: Reads = Reads::Space;
+    type Tally = Kept;
 
     fn new(
         settings: &DetectionSettings,
@@ -189,8 +193,20 @@ impl Task for Detection {
         }
     }
 
-    fn scores(&self, predicted: &[VectorSpace], truth: &[VectorSpace]) -> Vec<(String, f64)> {
-        score::scores(predicted, truth, &self.grid, &self.settings)
+    fn tally(&self) -> Kept {
+        Kept::default()
+    }
+
+    fn count(&self, kept: &mut Kept, predicted: &[VectorSpace], truth: &[VectorSpace]) {
+        kept.add(predicted, truth, |space, own| self.excerpt(space, own));
+    }
+
+    fn figures(&self, kept: &Kept) -> Vec<(String, f64)> {
+        score::scores(&kept.predicted, &kept.truth, &self.grid, &self.settings)
+    }
+
+    fn excerpt(&self, truth: &VectorSpace, into: &mut VectorSpace) {
+        into.objects = truth.objects.clone();
     }
 
     /// Nothing, and the mean of the training set's heat maps and boxes read as if it were said.
@@ -199,7 +215,13 @@ impl Task for Detection {
         let centres = known.map(|o| Centres::new(Some(o), &self.grid, &self.settings.classes));
         let (heat, boxes) = boxes::mean(centres);
         let with = |objects| VectorSpace { objects: Some(objects), ..VectorSpace::default() };
-        let prior = if heat.is_empty() { Vec::new() } else { self.objects(&heat, &boxes) };
+        let prior = if heat.is_empty() {
+            Vec::new()
+        } else {
+            // However rare, it counts: only the order of the scores matters.
+            let settings = DetectionSettings { min_score: 1e-3, ..self.settings.clone() };
+            peaks(&heat, &boxes, &self.grid, &settings)
+        };
         vec![("always_empty", with(Vec::new())), ("prior_map", with(prior))]
     }
 }

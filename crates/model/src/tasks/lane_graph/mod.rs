@@ -21,7 +21,11 @@ use ommatidia_scene::{GridSpec, LaneGraph, VectorSpace};
 use serde::{Deserialize, Serialize};
 
 use self::tokens::{KINDS, Kind, Step, graph, steps};
-use super::{blocks::Block, lanes};
+use super::{
+    blocks::Block,
+    lanes,
+    priors::{Kept, most_typical},
+};
 use crate::{
     Sample,
     losses::{labels::Labels, lovasz::VOID},
@@ -150,6 +154,7 @@ impl Task for LaneGraphs {
     type Targets = LaneGraphTargets;
     const NAME: &'static str = "lane_graphs";
     const READS: Reads = Reads::Space;
+    type Tally = Kept;
 
     fn new(
         settings: &LaneGraphSettings,
@@ -257,15 +262,33 @@ impl Task for LaneGraphs {
         }
     }
 
-    fn scores(&self, predicted: &[VectorSpace], truth: &[VectorSpace]) -> Vec<(String, f64)> {
-        lanes::score::scores(predicted, truth, &self.grid)
+    fn tally(&self) -> Kept {
+        Kept::default()
     }
 
-    /// Nothing, and the graph of the first moment of the training set.
+    fn count(&self, kept: &mut Kept, predicted: &[VectorSpace], truth: &[VectorSpace]) {
+        kept.add(predicted, truth, |space, own| self.excerpt(space, own));
+    }
+
+    fn figures(&self, kept: &Kept) -> Vec<(String, f64)> {
+        lanes::score::scores(&kept.predicted, &kept.truth, &self.grid)
+    }
+
+    fn excerpt(&self, truth: &VectorSpace, into: &mut VectorSpace) {
+        into.lanes = truth.lanes.clone();
+    }
+
+    /// Nothing, and the graph of the training set that is most like the others.
     fn baselines(&self, training: &[VectorSpace]) -> Vec<(&'static str, VectorSpace)> {
         let with = |lanes| VectorSpace { lanes: Some(lanes), ..VectorSpace::default() };
-        let first = training.iter().find_map(|space| space.lanes.clone()).unwrap_or_default();
-        vec![("always_empty", with(LaneGraph::default())), ("first_graph", with(first))]
+        let known: Vec<VectorSpace> =
+            training.iter().filter_map(|space| space.lanes.clone()).map(with).collect();
+        let typical = most_typical(&known, |said, truth| {
+            let scores = self.scores(std::slice::from_ref(said), std::slice::from_ref(truth));
+            scores.first().map_or(0.0, |score| score.1)
+        });
+        let typical = typical.cloned().unwrap_or_else(|| with(LaneGraph::default()));
+        vec![("always_empty", with(LaneGraph::default())), ("typical_graph", typical)]
     }
 }
 

@@ -20,7 +20,10 @@ use self::{
     raster::{CHANNELS, Raster},
     trace::trace,
 };
-use super::blocks::{Block, last_layer};
+use super::{
+    blocks::{Block, last_layer},
+    priors::{Kept, SHARES, best_of},
+};
 use crate::{
     Sample,
     losses::{focal::sigmoid_focal, smooth_l1::smooth_l1},
@@ -88,6 +91,7 @@ impl Task for Lanes {
     type Targets = LanesTargets;
     const NAME: &'static str = "lanes";
     const READS: Reads = Reads::Space;
+    type Tally = Kept;
 
     fn new(settings: &LanesSettings, shapes: &Shapes, device: &Device) -> Result<Self, TaskError> {
         let space = shapes.space_for(Self::NAME)?;
@@ -160,18 +164,36 @@ impl Task for Lanes {
         }
     }
 
-    fn scores(&self, predicted: &[VectorSpace], truth: &[VectorSpace]) -> Vec<(String, f64)> {
-        score::scores(predicted, truth, &self.grid)
+    fn tally(&self) -> Kept {
+        Kept::default()
     }
 
-    /// Nothing, and the mean of the training set's maps read as if it were said.
+    fn count(&self, kept: &mut Kept, predicted: &[VectorSpace], truth: &[VectorSpace]) {
+        kept.add(predicted, truth, |space, own| self.excerpt(space, own));
+    }
+
+    fn figures(&self, kept: &Kept) -> Vec<(String, f64)> {
+        score::scores(&kept.predicted, &kept.truth, &self.grid)
+    }
+
+    fn excerpt(&self, truth: &VectorSpace, into: &mut VectorSpace) {
+        into.lanes = truth.lanes.clone();
+    }
+
+    /// Nothing, and the mean of the training set's maps read as if it were said, from a score on that is best.
     fn baselines(&self, training: &[VectorSpace]) -> Vec<(&'static str, VectorSpace)> {
         let known = training.iter().filter(|space| space.lanes.is_some());
         let (score, points) = raster::mean(known.map(|space| self.raster(space)));
         let with = |lanes| VectorSpace { lanes: Some(lanes), ..VectorSpace::default() };
-        let prior =
-            if score.is_empty() { LaneGraph::default() } else { self.graph(&score, &points) };
-        vec![("always_empty", with(LaneGraph::default())), ("prior_map", with(prior))]
+        let prior = |share: f64| {
+            if score.is_empty() {
+                return with(LaneGraph::default());
+            }
+            let settings = LanesSettings { min_score: share as f32, ..self.settings.clone() };
+            with(trace(&score, &points, &self.grid, &settings))
+        };
+        let prior = best_of(self, &SHARES, prior, training);
+        vec![("always_empty", with(LaneGraph::default())), ("prior_map", prior)]
     }
 }
 
