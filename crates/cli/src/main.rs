@@ -7,6 +7,7 @@ mod interrupt;
 mod output;
 mod progress;
 mod rendered;
+mod run_folder;
 
 use std::panic;
 use std::process::ExitCode;

@@ -156,14 +156,19 @@ pub fn read_weights(path: &Path, layout: &Layout) -> Result<Vec<f32>, Error> {
     row(layout, "", &tensors).map_err(fail)
 }
 
-/// Settings that differ, as `name: then 1, now 2` where `earlier` is `then`.
-pub fn differences(then: &Value, now: &Value, earlier: &str) -> Vec<String> {
-    fn flatten(value: &Value, name: String, into: &mut BTreeMap<String, String>) {
+/// Settings by their names, `table.key`; in a list of tasks by the task instead of the place.
+pub fn flatten(settings: &Value) -> BTreeMap<String, String> {
+    fn walk(value: &Value, name: String, into: &mut BTreeMap<String, String>) {
+        let join =
+            |key: &str| if name.is_empty() { key.to_owned() } else { format!("{name}.{key}") };
         match value {
             Value::Object(fields) => {
-                for (key, field) in fields {
-                    let name = if name.is_empty() { key.clone() } else { format!("{name}.{key}") };
-                    flatten(field, name, into);
+                fields.iter().for_each(|(key, field)| walk(field, join(key), into));
+            }
+            Value::Array(items) if items.iter().any(Value::is_object) => {
+                for (index, item) in items.iter().enumerate() {
+                    let task = item.get("task").and_then(Value::as_str);
+                    walk(item, join(task.unwrap_or(&index.to_string())), into);
                 }
             }
             other => {
@@ -171,9 +176,14 @@ pub fn differences(then: &Value, now: &Value, earlier: &str) -> Vec<String> {
             }
         }
     }
-    let (mut old, mut new) = (BTreeMap::new(), BTreeMap::new());
-    flatten(then, String::new(), &mut old);
-    flatten(now, String::new(), &mut new);
+    let mut flat = BTreeMap::new();
+    walk(settings, String::new(), &mut flat);
+    flat
+}
+
+/// Settings that differ, as `name: then 1, now 2` where `earlier` is `then`.
+pub fn differences(then: &Value, now: &Value, earlier: &str) -> Vec<String> {
+    let (old, new) = (flatten(then), flatten(now));
     let names: std::collections::BTreeSet<&String> = old.keys().chain(new.keys()).collect();
     let differing = names.into_iter().filter(|name| old.get(*name) != new.get(*name));
     let text = |side: &BTreeMap<String, String>, name: &str| {

@@ -15,10 +15,14 @@ pub(super) struct Chart<'a> {
     pub(super) x_label: &'a str,
     pub(super) y_label: &'a str,
     pub(super) series: &'a [Series],
+    /// Levels to compare with, as dashed lines across.
+    pub(super) levels: &'a [f64],
     /// A metre is as long along both axes; the chart's height follows.
     pub(super) true_scale: bool,
     /// Mark where the first series starts and ends.
     pub(super) mark_ends: bool,
+    /// Mark every point: there are few.
+    pub(super) mark_points: bool,
     /// Width of the drawing, in units of which text is 12 high.
     pub(super) width: f64,
     /// Smallest span of the y axis, in its unit: noise is not blown up to fill the picture.
@@ -75,7 +79,11 @@ impl Chart<'_> {
     fn axes(&self) -> (Axis, Axis) {
         let along =
             |i: usize| self.series.iter().flat_map(move |s| s.points.iter().map(move |p| p[i]));
-        let (mut x, mut y) = (range(along(0), 1e-3), range(along(1), self.least_span));
+        // Few points, such as one, say where they are only beside the beginning.
+        let origin = self.mark_points.then_some(0.0);
+        let levels = self.levels.iter().copied().filter(|level| level.is_finite());
+        let (mut x, mut y) =
+            (range(along(0).chain(origin), 1e-3), range(along(1).chain(levels), self.least_span));
         let plot_px = self.width - LEFT - RIGHT;
         let mut height_px = 150.0;
         if self.true_scale {
@@ -119,6 +127,14 @@ impl Chart<'_> {
                 text.axis x=(px((x.from_px + x.to_px) / 2.0)) y=(px(height - 6.0)) text-anchor="middle" { (self.x_label) }
                 text.axis text-anchor="middle"
                     transform=(format!("translate(13 {:.1}) rotate(-90)", (y.from_px + y.to_px) / 2.0)) { (self.y_label) }
+                @for level in self.levels.iter().filter(|level| level.is_finite()) {
+                    line.level x1=(px(x.from_px)) x2=(px(x.to_px)) y1=(px(y.px(*level))) y2=(px(y.px(*level))) {}
+                }
+                @for series in self.series.iter().filter(|_| self.mark_points) {
+                    @for point in &series.points {
+                        circle.point.(series.class) cx=(px(x.px(point[0]))) cy=(px(y.px(point[1]))) r="3.2" {}
+                    }
+                }
                 @for series in self.series {
                     polyline.line.(series.class) points=(path(series)) {}
                 }
@@ -157,8 +173,10 @@ mod tests {
             x_label: "x",
             y_label: "y",
             series: &series,
+            levels: &[],
             true_scale: true,
             mark_ends: true,
+            mark_points: false,
             width: 960.0,
             least_span: 1.0,
         };
@@ -176,8 +194,10 @@ mod tests {
                 x_label: "x",
                 y_label: "y",
                 series: &series,
+                levels: &[],
                 true_scale: false,
                 mark_ends: true,
+                mark_points: false,
                 width: 960.0,
                 least_span: 1.0,
             };

@@ -1,4 +1,4 @@
-//! `omma report`: one self-contained HTML file about a clip and its labels.
+//! `omma report`: one self-contained HTML file about a clip and its labels, or about trainings.
 //!
 //! No script, no font, no picture from elsewhere; follows the reader's light or dark theme and prints.
 
@@ -10,8 +10,10 @@ mod input;
 mod names;
 mod path;
 mod tables;
+mod training;
 
 pub use input::{MetricRow, MetricTable, ReportFrame, ReportInput, StageSummary, choose_frames};
+pub use training::{RecordedNumber, TrainingInput, TrainingRun, render_training};
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 

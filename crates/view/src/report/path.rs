@@ -43,8 +43,10 @@ pub(super) fn section(input: &ReportInput) -> Markup {
             x_label: "time, s",
             y_label,
             series,
+            levels: &[],
             true_scale: false,
             mark_ends: false,
+            mark_points: false,
             width: 520.0,
             least_span,
         };
@@ -54,8 +56,10 @@ pub(super) fn section(input: &ReportInput) -> Markup {
         x_label: "x, m",
         y_label: "y, m",
         series: &plan,
+        levels: &[],
         true_scale: true,
         mark_ends: true,
+        mark_points: false,
         width: 1040.0,
         least_span: 1.0,
     };

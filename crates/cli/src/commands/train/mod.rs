@@ -7,13 +7,16 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
+use ommatidia_store::{Error as StoreError, atomic};
 use ommatidia_train::collective::Collective;
-use ommatidia_train::{Outcome, train};
+use ommatidia_train::{Comparison, Outcome, compare, run as folder, train};
 use serde::Serialize;
+use serde_json::Value;
 
 use crate::args::Common;
 use crate::failure::Failure;
 use crate::output;
+use crate::run_folder::all_by_class;
 
 use plan::Plan;
 use progress::Watch;
@@ -24,7 +27,7 @@ use progress::Watch;
 /// bit.
 #[derive(Debug, Args)]
 pub(crate) struct TrainArguments {
-    /// A training in TOML, or a preset: camvid, nano
+    /// A training in TOML, or a preset: camvid, nano, nano-temporal
     #[arg(value_name = "CONFIG|PRESET")]
     config: String,
     /// Folders of pictures (train/ and val/ within, beside trainannot/ and valannot/)
@@ -65,13 +68,18 @@ struct TrainResult<'a> {
     steps: u64,
     #[serde(flatten)]
     outcome: &'a Outcome,
+    /// Each score beside that of the best trivial answer.
+    comparison: Vec<Comparison>,
 }
 
 pub(crate) fn run(arguments: &TrainArguments, common: &Common) -> Result<ExitCode, Failure> {
     ommatidia_kernels::allocator::keep_freed_memory();
     let trained = with_ranks(arguments, common)?;
     let Some(outcome) = trained else { return Ok(ExitCode::SUCCESS) };
-    let result = TrainResult { run: &arguments.out, steps: outcome.step, outcome: &outcome };
+    let comparison = compare(&outcome.metrics, &outcome.baselines);
+    let result =
+        TrainResult { run: &arguments.out, steps: outcome.step, outcome: &outcome, comparison };
+    note(&result)?;
     output::print(common, &result, || describe(&result))
 }
 
@@ -104,12 +112,15 @@ fn as_rank(
     let first = ranks.rank() == 0;
     let Plan { job, config } = plan::resolve(arguments, common, (ranks.rank(), ranks.size()))?;
     let watch = Watch::new(common, config.steps, first);
-    let outcome = train(job, &config, ranks, &watch)?;
+    let mut outcome = train(job, &config, ranks, &watch)?;
+    let taxonomy = plan::read_taxonomy(&config.taxonomy)?;
+    outcome.metrics = all_by_class(&taxonomy, &outcome.metrics);
+    outcome.baselines = all_by_class(&taxonomy, &outcome.baselines);
     Ok(first.then_some(outcome))
 }
 
 fn describe(result: &TrainResult<'_>) -> String {
-    let TrainResult { run, outcome, .. } = result;
+    let TrainResult { run, outcome, comparison, .. } = result;
     let mut text = format!(
         "{}: {} steps, loss {:.4}, {:.2} samples a second, {:.1} % of the time waiting for data\nweights {}\n",
         run.display(),
@@ -119,7 +130,33 @@ fn describe(result: &TrainResult<'_>) -> String {
         100.0 * outcome.data_wait_share,
         outcome.weights_blake3,
     );
-    let row = |(name, value): (&String, &f64)| vec![name.clone(), format!("{value:.4}")];
-    text += &output::table(&["validation", "value"], outcome.metrics.iter().map(row));
+    let row = |found: &Comparison| {
+        let better = found.better.map_or("-", |better| if better { "yes" } else { "no" });
+        vec![
+            found.metric.clone(),
+            (if found.error { "less" } else { "more" }).to_owned(),
+            format!("{:.4}", found.network),
+            found.baseline_value.map_or("-".to_owned(), |value| format!("{value:.4}")),
+            found.baseline.clone().unwrap_or_else(|| "-".to_owned()),
+            better.to_owned(),
+        ]
+    };
+    let head = ["validation", "is better", "network", "baseline", "which", "network better"];
+    text += &output::table(&head, comparison.iter().map(row));
     text + &output::skipped(&outcome.skipped)
+}
+
+/// Adds how it went to what the run's folder says about it.
+fn note(result: &TrainResult<'_>) -> Result<(), Failure> {
+    let path = result.run.join(folder::RUN);
+    let text = std::fs::read_to_string(&path).map_err(|cause| StoreError::read(&path, cause))?;
+    let damaged = |what: String| Failure::input(format!("{}: {what}; remove it", path.display()));
+    let mut value: Value = serde_json::from_str(&text).map_err(|e| damaged(e.to_string()))?;
+    let fields = value.as_object_mut().ok_or_else(|| damaged("is no object".to_owned()))?;
+    let result = serde_json::json!({
+        "steps": result.steps, "weights_blake3": result.outcome.weights_blake3,
+        "metrics": result.outcome.metrics, "baselines": result.outcome.baselines,
+    });
+    fields.insert("result".to_owned(), result);
+    Ok(atomic::write_json(&path, &value)?)
 }

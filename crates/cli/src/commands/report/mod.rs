@@ -1,4 +1,6 @@
-//! `omma report LABELS --out FILE.html`.
+//! `omma report LABELS|RUN --out FILE.html`.
+
+mod training;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -6,7 +8,7 @@ use std::process::ExitCode;
 use clap::Args;
 use ommatidia_scene::{PoseSource, Taxonomy};
 use ommatidia_store::{ClipReader, Labels, atomic};
-use ommatidia_view::report::{MetricTable, ReportInput, render};
+use ommatidia_view::report::{MetricTable, ReportInput, render, render_training};
 use serde_json::json;
 
 use super::eval::{self, Measured};
@@ -17,10 +19,14 @@ use crate::output;
 /// Frames shown in full unless asked otherwise.
 const FRAMES: usize = 3;
 
-/// Write one self-contained HTML page about a clip and its labels
+/// Write one self-contained HTML page about a clip and its labels, or about trainings
+///
+/// Of a training's folder, or of a folder of several: learning curves, scores on held-out data beside trivial
+/// answers, and where settings differ.
 #[derive(Debug, Args)]
 pub(crate) struct ReportArguments {
-    /// Labels directory
+    /// Labels directory, a training's folder, or a folder of trainings
+    #[arg(value_name = "LABELS|RUN")]
     labels: PathBuf,
     /// The clip that the labels were made from, if it is not where it was then
     #[arg(long, value_name = "CLIP.mcap")]
@@ -37,6 +43,13 @@ pub(crate) struct ReportArguments {
 }
 
 pub(crate) fn run(arguments: &ReportArguments, common: &Common) -> Result<ExitCode, Failure> {
+    let runs = training::runs_in(&arguments.labels);
+    if !runs.is_empty() {
+        let page = render_training(&training::gather(&arguments.labels, &runs)?);
+        atomic::write_bytes(&arguments.out, page.as_bytes())?;
+        let result = json!({ "report": arguments.out, "runs": runs });
+        return output::print(common, &result, || format!("{}\n", arguments.out.display()));
+    }
     let reader = find_clip(&arguments.labels, arguments.clip.as_deref())?;
     let measured = match &arguments.truth {
         Some(truth) => eval::against_truth(&arguments.labels, reader.path(), truth)?,
