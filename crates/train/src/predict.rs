@@ -1,7 +1,7 @@
 //! A trained network over all samples of a source.
 
 use burn::tensor::Device;
-use ommatidia_model::Sample;
+use ommatidia_model::{Network, Sample, Stream};
 use ommatidia_scene::{CameraView, VectorSpace};
 
 use crate::data::view::View;
@@ -50,6 +50,55 @@ pub fn predict<L: Learner>(
     Ok(())
 }
 
+/// Asks a network with a memory about every moment of a drive in order; it remembers them as it goes.
+/// Otherwise as [`predict`]. Moments that cannot be read leave a gap.
+///
+/// # Errors
+/// As [`predict`].
+pub fn predict_stream(
+    (network, device): (&Network, &Device),
+    source: &dyn Source,
+    size: [usize; 2],
+    skipped: &SkipLog,
+    each: &mut Each<'_>,
+) -> Result<(), Error> {
+    let mut stream = Stream::default();
+    for index in 0..source.len() {
+        let sample = match source.read(index) {
+            Ok(sample) => sample,
+            Err(cause) => {
+                skipped.add(&source.name(index), &cause.to_string());
+                continue;
+            }
+        };
+        let sizes = sizes(&sample);
+        let sample = fit(sample, size);
+        let outputs = network.step(&mut stream, sample.present(), device);
+        let outputs = outputs.map_err(|cause| Error::Network(cause.to_string()))?;
+        let samples = std::slice::from_ref(&sample);
+        for space in network.decode(&outputs, samples) {
+            each(index, &sizes, full_size(space, &sample, size, &sizes))?;
+        }
+    }
+    Ok(())
+}
+
+/// What cameras see at the size of their own pictures.
+fn full_size(
+    mut space: VectorSpace,
+    sample: &Sample,
+    size: [usize; 2],
+    sizes: &[[usize; 2]],
+) -> VectorSpace {
+    let rig = &sample.present().rig;
+    let full = |view: CameraView| match rig.camera_index(&view.camera) {
+        Some(camera) => View::stretch(size[0], size[1], sizes[camera]).truth(&view, size),
+        None => view,
+    };
+    space.cameras = space.cameras.into_iter().map(full).collect();
+    space
+}
+
 fn ask<L: Learner>(
     (network, device): (&L, &Device),
     waiting: &mut Vec<(usize, Sample, Vec<[usize; 2]>)>,
@@ -65,14 +114,8 @@ fn ask<L: Learner>(
         samples.push(sample);
     }
     let answers = network.predict(&samples, device)?;
-    for (((index, sizes), sample), mut space) in asked.into_iter().zip(&samples).zip(answers) {
-        let rig = &sample.present().rig;
-        let full = |view: CameraView| match rig.camera_index(&view.camera) {
-            Some(camera) => View::stretch(size[0], size[1], sizes[camera]).truth(&view, size),
-            None => view,
-        };
-        space.cameras = space.cameras.into_iter().map(full).collect();
-        each(index, &sizes, space)?;
+    for (((index, sizes), sample), space) in asked.into_iter().zip(&samples).zip(answers) {
+        each(index, &sizes, full_size(space, sample, size, &sizes))?;
     }
     Ok(())
 }

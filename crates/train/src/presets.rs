@@ -4,6 +4,7 @@
 pub const PRESETS: &[(&str, &str)] = &[
     ("camvid", include_str!("../presets/camvid.toml")),
     ("nano", include_str!("../presets/nano.toml")),
+    ("nano-temporal", include_str!("../presets/nano-temporal.toml")),
 ];
 
 /// The TOML of a preset.
@@ -18,6 +19,19 @@ mod tests {
 
     use super::*;
     use crate::TrainConfig;
+
+    /// What one is compared with must not differ in anything else.
+    #[test]
+    fn the_temporal_preset_is_nano_with_a_memory() {
+        let of = |name: &str| -> TrainConfig<NetworkConfig> {
+            toml::from_str(preset(name).unwrap()).unwrap()
+        };
+        let (single, mut temporal) = (of("nano"), of("nano-temporal"));
+        let memory = temporal.network.space.as_mut().unwrap().memory.take();
+        assert!(memory.is_some() && temporal.data.moments > 1);
+        (temporal.data.moments, temporal.data.stride) = (single.data.moments, single.data.stride);
+        assert_eq!(temporal, single);
+    }
 
     #[test]
     fn presets_can_be_trained() {

@@ -7,16 +7,18 @@ use std::process::ExitCode;
 use burn::module::Module;
 use burn::tensor::Device;
 use clap::Args;
-use ommatidia_geometry::Timestamp;
+use ommatidia_geometry::{Ego, Pose, Timestamp, World};
+use ommatidia_model::tasks::tracking::{Tracker, TrackingSettings};
 use ommatidia_model::{Network, NetworkConfig};
 use ommatidia_scene::{
-    ClassId, ContentHash, Input, Provenance, Rig, Skipped, Taxonomy, VectorSpace,
+    ClassId, ContentHash, Input, Object, Provenance, Rig, Skipped, Taxonomy, Trajectory,
+    VectorSpace,
 };
 use ommatidia_store::labels::{ClipIdentity, Manifest, SpaceWriter};
 use ommatidia_store::{Error as StoreError, atomic, hash, results::class_maps};
 use ommatidia_train::data::{ClipSource, MAP, Pictures, SkipLog, Source, Window};
 use ommatidia_train::flat::Layout;
-use ommatidia_train::{TrainConfig, checkpoint, predict, run as folder};
+use ommatidia_train::{TrainConfig, checkpoint, predict, predict_stream, run as folder};
 use serde::Serialize;
 
 use super::train::plan::{DeviceName, read_taxonomy};
@@ -27,6 +29,7 @@ use crate::{output, progress};
 /// Ask a trained network about clips or pictures, and write what it says as labels
 ///
 /// For folders of pictures also as class maps: `DIR/NAME/class_maps`, numbered as the taxonomy maps them.
+/// Objects of clips keep their number over time; a network with a memory sees the frames of a clip in order.
 #[derive(Debug, Args)]
 pub(crate) struct PredictArguments {
     /// Folder of the run
@@ -40,6 +43,9 @@ pub(crate) struct PredictArguments {
     /// Weights of the run: those with the best score, or the last
     #[arg(long, value_enum, default_value_t = Which::Best)]
     weights: Which,
+    /// Leave objects without numbers that say which are the same over time
+    #[arg(long)]
+    no_tracking: bool,
     /// Where the network is computed
     #[arg(long, value_enum, default_value_t = DeviceName::Auto)]
     device: DeviceName,
@@ -56,6 +62,8 @@ struct Predicted {
     clip: PathBuf,
     labels: PathBuf,
     frames: usize,
+    /// Objects told apart over time; none where no head finds objects.
+    tracks: Option<u64>,
     skipped: Vec<Skipped>,
 }
 
@@ -80,7 +88,8 @@ pub(crate) fn run(arguments: &PredictArguments, common: &Common) -> Result<ExitC
     atomic::create_directory(&arguments.out)?;
     let mut clips = Vec::new();
     for (input, name) in arguments.inputs.iter().zip(names) {
-        clips.push(one(&trained, input, arguments.out.join(name), common)?);
+        let labels = arguments.out.join(name);
+        clips.push(one(&trained, input, labels, (arguments.no_tracking, common))?);
     }
     let result = PredictResult { clips };
     output::print(common, &result, || result.clips.iter().map(describe).collect())
@@ -134,21 +143,26 @@ struct Subject {
     rig: Rig,
     /// Times of a clip's frames; pictures of a folder are a second apart.
     frames: Vec<Timestamp>,
+    /// Where the vehicle is at those times, where it is known.
+    poses: Vec<Option<Pose<World, Ego>>>,
     /// Names of pictures, without endings.
     pictures: Option<Vec<String>>,
 }
 
-fn open(trained: &Trained, input: &Path) -> Result<Subject, Failure> {
-    let data = &trained.config.data;
+fn open(input: &Path) -> Result<Subject, Failure> {
     if input.is_file() {
-        let window = Window { moments: data.moments, stride: data.stride };
-        let source = ClipSource::unlabelled(input, window)?;
+        // What was before is remembered, where there is a memory.
+        let source = ClipSource::unlabelled(input, Window::SINGLE)?;
         let clip = source.reader().clip();
         let identity =
             ClipIdentity { id: clip.id.clone(), content_hash: source.reader().content_hash() };
-        let frames = clip.frames.iter().map(|frame| frame.timestamp).collect();
+        let frames: Vec<Timestamp> = clip.frames.iter().map(|frame| frame.timestamp).collect();
+        let path = clip.trajectory.as_ref();
+        let pose = |&at: &Timestamp| path.and_then(|path| path.near(at, Trajectory::REACH));
+        let poses = frames.iter().map(pose).collect();
         let rig = clip.rig.clone();
-        return Ok(Subject { source: Box::new(source), identity, rig, frames, pictures: None });
+        let source = Box::new(source);
+        return Ok(Subject { source, identity, rig, frames, poses, pictures: None });
     }
     let source = Pictures::unlabelled(input)?;
     let inputs = source.inputs()?;
@@ -168,8 +182,9 @@ fn open(trained: &Trained, input: &Path) -> Result<Subject, Failure> {
         )));
     }
     let frames = (0..source.len()).map(|i| Timestamp::from_secs_f64(i as f64)).collect();
-    let rig = first_rig(&source)?;
-    Ok(Subject { identity, rig, frames, pictures: Some(pictures), source: Box::new(source) })
+    let (rig, poses) = (first_rig(&source)?, vec![None; source.len()]);
+    let (source, pictures) = (Box::new(source), Some(pictures));
+    Ok(Subject { source, identity, rig, frames, poses, pictures })
 }
 
 /// The rig of the first picture that can be read; those before are skipped when their turn comes.
@@ -188,9 +203,9 @@ fn one(
     trained: &Trained,
     input: &Path,
     labels: PathBuf,
-    common: &Common,
+    (no_tracking, common): (bool, &Common),
 ) -> Result<Predicted, Failure> {
-    let subject = open(trained, input)?;
+    let subject = open(input)?;
     let maps = labels.join("class_maps");
     let mut writer = SpaceWriter::create(&labels)?;
     if subject.pictures.is_some() {
@@ -202,11 +217,16 @@ fn one(
     let image = &trained.config.network.image;
     let sizes = ([image.width, image.height], trained.config.data.samples);
     let mut frames = 0;
+    let finds = trained.network.heads().iter().any(|head| head.name() == "detection");
+    let mut tracks = (finds && !no_tracking && subject.pictures.is_none()).then(Tracks::default);
     let mut each = |index: usize, sizes: &[[usize; 2]], mut space: VectorSpace| {
         space.timestamp = subject.frames[index];
         if let Some(pictures) = &subject.pictures {
             let path = maps.join(format!("{}.png", pictures[index]));
             write_map(&path, &space, &numbers, (sizes[0][0], sizes[0][1]))?;
+        }
+        if let (Some(tracks), Some(objects)) = (&mut tracks, &mut space.objects) {
+            tracks.name(space.timestamp, subject.poses[index], objects);
         }
         writer.write(index as u32, &space)?;
         frames += 1;
@@ -214,11 +234,46 @@ fn one(
         Ok(())
     };
     let network = (&trained.network, &trained.device);
-    predict(network, &*subject.source, sizes, &skipped, &mut each)?;
+    let memory = trained.config.network.space.as_ref().is_some_and(|space| space.memory.is_some());
+    if memory && subject.pictures.is_none() {
+        predict_stream(network, &*subject.source, sizes.0, &skipped, &mut each)?;
+    } else {
+        predict(network, &*subject.source, sizes, &skipped, &mut each)?;
+    }
     bar.finish_and_clear();
     finish(trained, subject, writer)?;
-    let skipped = skipped.all();
-    Ok(Predicted { clip: input.to_owned(), labels, frames, skipped })
+    let mut skipped = skipped.all();
+    skipped.extend(tracks.as_ref().and_then(Tracks::skipped));
+    let tracks = tracks.map(|tracks| tracks.tracker.started());
+    Ok(Predicted { clip: input.to_owned(), labels, frames, tracks, skipped })
+}
+
+/// Numbers of objects over time.
+struct Tracks {
+    tracker: Tracker,
+    /// Frames of which nobody knows where the vehicle was.
+    lost: u64,
+}
+
+impl Default for Tracks {
+    fn default() -> Self {
+        Self { tracker: Tracker::new(TrackingSettings::default()), lost: 0 }
+    }
+}
+
+impl Tracks {
+    fn name(&mut self, at: Timestamp, pose: Option<Pose<World, Ego>>, objects: &mut [Object]) {
+        match pose {
+            Some(world_from_ego) => self.tracker.step(at, &world_from_ego, objects),
+            None => self.lost += 1,
+        }
+    }
+
+    fn skipped(&self) -> Option<Skipped> {
+        let (what, why) = ("numbers of a frame's objects", "the clip has no pose there");
+        let skipped = Skipped { what: what.to_owned(), why: why.to_owned(), count: self.lost };
+        (self.lost > 0).then_some(skipped)
+    }
 }
 
 fn finish(trained: &Trained, subject: Subject, writer: SpaceWriter) -> Result<(), Failure> {
@@ -263,7 +318,9 @@ fn write_map(
 }
 
 fn describe(predicted: &Predicted) -> String {
-    let line = format!("{}: {} frames\n", predicted.labels.display(), predicted.frames);
+    let tracks = predicted.tracks.map_or(String::new(), |count| format!(", {count} tracks"));
+    let (labels, frames) = (predicted.labels.display(), predicted.frames);
+    let line = format!("{labels}: {frames} frames{tracks}\n");
     line + &output::skipped(&predicted.skipped)
 }
 

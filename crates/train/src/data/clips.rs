@@ -7,17 +7,8 @@ use ommatidia_model::{Moment, Sample};
 use ommatidia_scene::{Frame, Input, RgbImage, Taxonomy, Trajectory, VectorSpace};
 use ommatidia_store::{ClipReader, Labels, hash};
 
-use super::{Source, sizes};
+use super::{Source, Window, sizes};
 use crate::Error;
-
-/// How samples are cut from clips.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Window {
-    /// Moments of a sample, the last one being asked about.
-    pub moments: usize,
-    /// Frames from one moment to the next.
-    pub stride: usize,
-}
 
 /// One clip, with what is known about it.
 #[derive(Debug)]
@@ -25,7 +16,8 @@ pub struct ClipSource {
     reader: ClipReader,
     labels: Option<Labels>,
     trajectory: Option<Trajectory>,
-    window: Window,
+    /// Frames of each sample, oldest first.
+    windows: Vec<Vec<usize>>,
 }
 
 impl ClipSource {
@@ -61,7 +53,8 @@ impl ClipSource {
             Some(trajectory) => Some(trajectory),
             None => reader.clip().trajectory.clone(),
         };
-        Ok(Self { reader, labels: Some(labels), trajectory, window })
+        let windows = windows(&reader, trajectory.as_ref(), window, true);
+        Ok(Self { reader, labels: Some(labels), trajectory, windows })
     }
 
     /// A clip alone, to predict for.
@@ -71,7 +64,9 @@ impl ClipSource {
     pub fn unlabelled(clip: &Path, window: Window) -> Result<Self, Error> {
         let reader = ClipReader::open(clip)?;
         let trajectory = reader.clip().trajectory.clone();
-        Ok(Self { reader, labels: None, trajectory, window })
+        // Predictions are made of every frame; the first ones have shorter windows.
+        let windows = windows(&reader, trajectory.as_ref(), window, false);
+        Ok(Self { reader, labels: None, trajectory, windows })
     }
 
     /// The clip.
@@ -79,13 +74,9 @@ impl ClipSource {
         &self.reader
     }
 
-    /// Frames before the first one that can be asked about.
-    fn before(&self) -> usize {
-        match self.labels {
-            Some(_) => (self.window.moments - 1) * self.window.stride,
-            // Predictions are made of every frame; the first ones have shorter windows.
-            None => 0,
-        }
+    /// The frame that a sample asks about.
+    fn asked(&self, index: usize) -> usize {
+        *self.windows[index].last().expect("a window holds the frame that is asked about")
     }
 
     fn moment(&self, frame: &Frame, asked: bool) -> Result<Moment, Error> {
@@ -138,22 +129,35 @@ impl Source for ClipSource {
     }
 
     fn len(&self) -> usize {
-        self.reader.clip().frames.len().saturating_sub(self.before())
+        self.windows.len()
     }
 
     fn name(&self, index: usize) -> String {
-        format!("{} frame {}", self.reader.path().display(), index + self.before())
+        format!("{} frame {}", self.reader.path().display(), self.asked(index))
     }
 
     fn read(&self, index: usize) -> Result<Sample, Error> {
-        let asked = index + self.before();
-        let back = (0..self.window.moments).rev().map(|moment| moment * self.window.stride);
+        let asked = self.asked(index);
         let frames = &self.reader.clip().frames;
-        let moments = back
-            .filter_map(|back| asked.checked_sub(back))
-            .map(|frame| self.moment(&frames[frame], frame == asked));
+        let moments =
+            self.windows[index].iter().map(|&frame| self.moment(&frames[frame], frame == asked));
         Ok(Sample { name: self.name(index), moments: moments.collect::<Result<_, _>>()? })
     }
+}
+
+/// The frames of each sample.
+fn windows(
+    reader: &ClipReader,
+    trajectory: Option<&Trajectory>,
+    window: Window,
+    whole: bool,
+) -> Vec<Vec<usize>> {
+    let place = |frame: &Frame| {
+        let pose = trajectory.and_then(|path| path.near(frame.timestamp, Trajectory::REACH));
+        (frame.timestamp, pose)
+    };
+    let frames: Vec<_> = reader.clip().frames.iter().map(place).collect();
+    window.cut(&frames, whole)
 }
 
 /// Clips in a folder, by name; one clip by itself.

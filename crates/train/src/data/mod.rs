@@ -12,13 +12,15 @@ pub mod space;
 #[cfg(test)]
 mod tests;
 pub mod view;
+mod window;
 
 pub use augment::{AugmentConfig, fit};
-pub use clips::{ClipSource, Window};
+pub use clips::ClipSource;
 pub use loader::{Loader, LoaderConfig, Positions};
 pub use order::Order;
 pub use pictures::{CAMERA, MAP, Pictures};
 pub use skipped::SkipLog;
+pub use window::{Spacing, Window};
 
 use std::path::{Path, PathBuf};
 
