@@ -15,6 +15,7 @@ pub mod import;
 pub mod labels;
 mod pose_record;
 pub mod results;
+pub mod tensors;
 #[cfg(test)]
 mod testing;
 pub mod trajectory_text;

@@ -1,5 +1,7 @@
 //! A training as written in TOML.
 
+use std::path::PathBuf;
+
 use serde::{Deserialize, Serialize};
 
 use crate::data::AugmentConfig;
@@ -18,6 +20,9 @@ pub struct TrainConfig<N> {
     /// Share of itself that the average of the weights keeps at a step.
     #[serde(default = "average")]
     pub average: f64,
+    /// Published weights that the backbone begins with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub weights: Option<WeightsConfig>,
     /// How samples are batched and fetched.
     #[serde(default)]
     pub data: DataConfig,
@@ -44,6 +49,17 @@ fn driving() -> String {
 /// About a thousand steps, as is usual with some ten thousand (Tarvainen & Valpola 2017, section 3).
 fn average() -> f64 {
     0.999
+}
+
+/// Published weights that the backbone begins with.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WeightsConfig {
+    /// Safetensors, or a PyTorch state dict.
+    pub file: PathBuf,
+    /// Which tensor is which: a built-in map of names, or a file. Left out: the built-in one that fits best.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub map: Option<String>,
 }
 
 /// How samples are batched and fetched.
@@ -136,12 +152,13 @@ impl<N> TrainConfig<N> {
 }
 
 impl<N: Serialize> TrainConfig<N> {
-    /// What decides the weights: everything but threads and record. The number of steps does, where the
+    /// What decides the weights: everything but threads, record, and files that are inputs by their content. The number of steps does, where the
     /// learning rate is a function of the share of them that is done.
     pub fn deciding(&self, schedule_by_clock: bool) -> serde_json::Value {
         let mut value = serde_json::to_value(self).expect("settings are plain data");
         if let Some(fields) = value.as_object_mut() {
             fields.remove("record");
+            fields.remove("weights");
             if schedule_by_clock || self.schedule.shape == Shape::Constant {
                 fields.remove("steps");
             }

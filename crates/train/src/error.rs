@@ -50,6 +50,14 @@ pub enum Error {
         /// What is wrong and what to do.
         what: String,
     },
+    /// Published weights do not fit the network.
+    #[error("weights {}: {what}", path.display())]
+    Weights {
+        /// The file, or the map of names.
+        path: PathBuf,
+        /// What does not fit and what to do.
+        what: String,
+    },
     /// The loss is no number, or far above where it was.
     #[error(
         "step {step}: {what}. The batch ({}) was saved in {}; the last checkpoint is intact. Start anew in another --out, with a lower optimiser.rate or without these samples; if the losses only leapt, --resume with a higher record.leap (0 for any) goes on",

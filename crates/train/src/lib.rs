@@ -28,9 +28,10 @@ mod testing;
 mod tests;
 mod trainer;
 mod validate;
+pub mod weights;
 
 pub use begin::last_step;
-pub use config::TrainConfig;
+pub use config::{TrainConfig, WeightsConfig};
 pub use error::Error;
 pub use learner::{Count, Learner, Loss, Trivial};
 pub use observer::{Observer, StepLine};

@@ -240,6 +240,7 @@ pub(crate) fn config(steps: u64) -> TrainConfig<()> {
     TrainConfig {
         taxonomy: "driving".to_owned(),
         steps,
+        weights: None,
         average: 0.9,
         data: DataConfig {
             microbatches: 4,

@@ -12,9 +12,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Error, config};
 
-pub use block::Block;
+pub use block::{Block, Squeeze};
 pub use residual::{RegNetConfig, ResNetConfig, Residual};
-pub use transformer::{Transformer, TransformerConfig};
+pub use transformer::{Attention, Transformer, TransformerConfig};
 
 /// Which network.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -22,9 +22,12 @@ pub struct RegNetConfig {
     pub widths: Vec<usize>,
     /// Blocks of each stage.
     pub depths: Vec<usize>,
-    /// Channels of one group; left out: no groups, which suits a CPU with few channels.
+    /// Channels of one group, of a narrower stage all; left out: no groups, which suits a CPU with few channels.
     #[serde(default)]
     pub group_width: Option<usize>,
+    /// Weigh channels by what the whole picture holds: RegNetY instead of RegNetX.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub squeeze: bool,
 }
 
 impl RegNetConfig {
@@ -32,7 +35,7 @@ impl RegNetConfig {
         check_stages(&self.widths, &self.depths)?;
         config::range("backbone.stem", self.stem, 1, 1024)?;
         for &width in &self.widths {
-            let group = self.group_width.unwrap_or(width);
+            let group = self.group_width.unwrap_or(width).min(width);
             if group == 0 || width % group != 0 {
                 let why = format!("is {group}, which does not divide a width of {width}");
                 return config::fail("backbone.group_width", &why);
@@ -44,7 +47,7 @@ impl RegNetConfig {
     pub(super) fn init(&self, device: &Device) -> Residual {
         let mut channels = self.stem;
         let mut stage = |(&width, &depth): (&usize, &usize)| {
-            let groups = self.group_width.map_or(1, |group| width / group);
+            let groups = self.group_width.map_or(1, |group| width / group.min(width));
             let block = |index: usize| {
                 let stride = if index == 0 { 2 } else { 1 };
                 let settings = [
@@ -52,8 +55,11 @@ impl RegNetConfig {
                     ConvSettings::new([width; 2], 3).stride(stride).groups(groups),
                     ConvSettings::new([width; 2], 1),
                 ];
+                let block = Block::new(&settings, device);
+                // A quarter of what goes in: Radosavovic et al. 2020, section 4, and their code.
+                let inner = (channels as f64 / 4.0).round_ties_even() as usize;
                 channels = width;
-                Block::new(&settings, device)
+                if self.squeeze { block.squeeze(inner.max(1), device) } else { block }
             };
             (0..depth).map(block).collect()
         };

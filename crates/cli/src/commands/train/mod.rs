@@ -2,6 +2,7 @@
 
 pub(crate) mod plan;
 mod progress;
+mod weights;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -9,6 +10,7 @@ use std::process::ExitCode;
 use clap::Args;
 use ommatidia_store::{Error as StoreError, atomic};
 use ommatidia_train::collective::Collective;
+use ommatidia_train::weights::Imported;
 use ommatidia_train::{Comparison, Outcome, compare, run as folder, train};
 use serde::Serialize;
 use serde_json::Value;
@@ -39,6 +41,12 @@ pub(crate) struct TrainArguments {
     /// Folder of the run
     #[arg(long, value_name = "RUN")]
     out: PathBuf,
+    /// Published weights that the backbone begins with: safetensors, or a PyTorch state dict
+    #[arg(long, value_name = "FILE")]
+    weights: Option<PathBuf>,
+    /// Which tensor of them is which: a map's name, or a file in TOML (default: the map that fits best)
+    #[arg(long, value_name = "NAME|FILE")]
+    weights_map: Option<String>,
     /// Go on from the last checkpoint
     #[arg(long)]
     resume: bool,
@@ -66,32 +74,37 @@ pub(crate) struct TrainArguments {
 struct TrainResult<'a> {
     run: &'a PathBuf,
     steps: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    weights: Option<Imported>,
     #[serde(flatten)]
     outcome: &'a Outcome,
     /// Each score beside that of the best trivial answer.
     comparison: Vec<Comparison>,
 }
 
+/// How a training went, and what it began with.
+type Trained = (Outcome, Option<Imported>);
+
 pub(crate) fn run(arguments: &TrainArguments, common: &Common) -> Result<ExitCode, Failure> {
     ommatidia_kernels::allocator::keep_freed_memory();
     let trained = with_ranks(arguments, common)?;
-    let Some(outcome) = trained else { return Ok(ExitCode::SUCCESS) };
+    let Some((outcome, weights)) = trained else { return Ok(ExitCode::SUCCESS) };
     let comparison = compare(&outcome.metrics, &outcome.baselines);
-    let result =
-        TrainResult { run: &arguments.out, steps: outcome.step, outcome: &outcome, comparison };
+    let (run, steps) = (&arguments.out, outcome.step);
+    let result = TrainResult { run, steps, weights, outcome: &outcome, comparison };
     note(&result)?;
     output::print(common, &result, || describe(&result))
 }
 
 /// Trains as the only rank.
 #[cfg(not(feature = "mpi"))]
-fn with_ranks(arguments: &TrainArguments, common: &Common) -> Result<Option<Outcome>, Failure> {
+fn with_ranks(arguments: &TrainArguments, common: &Common) -> Result<Option<Trained>, Failure> {
     as_rank(arguments, common, &mut ommatidia_train::ranks::Alone)
 }
 
 /// Trains as one rank of an MPI job, or alone where there is none. A rank that fails ends the job.
 #[cfg(feature = "mpi")]
-fn with_ranks(arguments: &TrainArguments, common: &Common) -> Result<Option<Outcome>, Failure> {
+fn with_ranks(arguments: &TrainArguments, common: &Common) -> Result<Option<Trained>, Failure> {
     let mut ranks = ommatidia_train::ranks::Mpi::join()?;
     as_rank(arguments, common, &mut ranks).map_err(|failure| {
         // All ranks stop together when one is asked to; any other failure is one rank's own.
@@ -108,15 +121,19 @@ fn as_rank(
     arguments: &TrainArguments,
     common: &Common,
     ranks: &mut dyn Collective,
-) -> Result<Option<Outcome>, Failure> {
+) -> Result<Option<Trained>, Failure> {
     let first = ranks.rank() == 0;
-    let Plan { job, config } = plan::resolve(arguments, common, (ranks.rank(), ranks.size()))?;
+    let Plan { job, config, imported } =
+        plan::resolve(arguments, common, (ranks.rank(), ranks.size()))?;
+    if let Some(imported) = imported.as_ref().filter(|_| first && !common.quiet) {
+        eprintln!("{}", weights::describe(imported));
+    }
     let watch = Watch::new(common, config.steps, first);
     let mut outcome = train(job, &config, ranks, &watch)?;
     let taxonomy = plan::read_taxonomy(&config.taxonomy)?;
     outcome.metrics = all_by_class(&taxonomy, &outcome.metrics);
     outcome.baselines = all_by_class(&taxonomy, &outcome.baselines);
-    Ok(first.then_some(outcome))
+    Ok(first.then_some((outcome, imported)))
 }
 
 fn describe(result: &TrainResult<'_>) -> String {

@@ -9,10 +9,11 @@ use ommatidia_model::{Network, NetworkConfig};
 use ommatidia_scene::{Input, Provenance, Taxonomy};
 use ommatidia_store::{Error as StoreError, atomic};
 use ommatidia_train::data::{Dataset, Source, Spacing, Window};
+use ommatidia_train::weights::Imported;
 use ommatidia_train::{Job, TrainConfig, Validation, presets, run};
 use serde_json::{Value, json};
 
-use super::TrainArguments;
+use super::{TrainArguments, weights};
 use crate::args::Common;
 use crate::failure::Failure;
 
@@ -48,6 +49,8 @@ impl DeviceName {
 pub(super) struct Plan {
     pub(super) job: Job<Network>,
     pub(super) config: TrainConfig<NetworkConfig>,
+    /// Where the backbone begins with published weights.
+    pub(super) imported: Option<Imported>,
 }
 
 /// As one of `size` ranks; only the first one, 0, writes.
@@ -58,6 +61,7 @@ pub(super) fn resolve(
 ) -> Result<Plan, Failure> {
     let limit_s = arguments.minutes.map(seconds).transpose()?;
     let mut config = read_config(&arguments.config)?;
+    config.weights = weights::wanted(arguments, config.weights.take())?;
     if !arguments.tasks.is_empty() {
         keep_tasks(&mut config, &arguments.tasks)?;
     }
@@ -86,16 +90,23 @@ pub(super) fn resolve(
         [] => None,
         folders => Some(Dataset::open(folders, "val", window, &taxonomy)?),
     };
+    let published = config.weights.as_ref().map(weights::inputs).transpose()?;
     let inputs = Inputs {
-        training: training.inputs()?,
+        training: [training.inputs()?, published.unwrap_or_default()].concat(),
         validation: validation.as_ref().map(Source::inputs).transpose()?,
     };
     let device = arguments.device.open()?.autodiff();
     device.seed(common.seed);
     let network = Network::new(&config.network, &device).map_err(Failure::input)?;
+    let (network, imported) = match &config.weights {
+        Some(wanted) => {
+            weights::read(wanted, network).map(|(network, all)| (network, Some(all)))?
+        }
+        None => (network, None),
+    };
     let deciding = serde_json::to_value(&inputs.training).map_err(Failure::input)?;
     if rank == 0 {
-        record(arguments, &config, inputs, (common, size))?;
+        record(arguments, &config, (inputs, imported.as_ref()), (common, size))?;
     }
     let image = &config.network.image;
     let samples = config.record.validate_samples;
@@ -112,7 +123,7 @@ pub(super) fn resolve(
         limit_s,
         schedule_by_clock: arguments.schedule_by_clock,
     };
-    Ok(Plan { job, config })
+    Ok(Plan { job, config, imported })
 }
 
 /// What is learnt from and measured on, by content.
@@ -233,7 +244,7 @@ fn inner_validation(data: &[PathBuf]) -> Vec<PathBuf> {
 fn record(
     arguments: &TrainArguments,
     config: &TrainConfig<NetworkConfig>,
-    inputs: Inputs,
+    (inputs, imported): (Inputs, Option<&Imported>),
     (common, ranks): (&Common, usize),
 ) -> Result<(), Failure> {
     let folder = &arguments.out;
@@ -261,7 +272,7 @@ fn record(
     });
     let value = json!({
         "seed": common.seed, "provenance": provenance, "validation": inputs.validation,
-        "environment": environment,
+        "weights": imported, "environment": environment,
     });
     Ok(atomic::write_json(&folder.join(run::RUN), &value)?)
 }
