@@ -24,6 +24,9 @@ fn a_training_is_resumed_listed_and_asked() {
     assert_ne!(first["weights_blake3"], whole["weights_blake3"]);
     let base = ["train", text(&training), "--data", text(&data), "--out", text(&one)];
     refused(&base, &["taken 1 steps", "--resume"]);
+    let listed = json(&["runs", text(folder.path())]);
+    let differences = &listed["differences"][text(&place("whole"))];
+    assert_eq!(differences[0], "steps: first 1, now 2", "{listed}");
     let resumed = train(&one, &["--resume"]);
     assert_eq!(resumed["weights_blake3"], whole["weights_blake3"], "the same bits");
     let again = train(&one, &["--resume"]);
@@ -40,8 +43,8 @@ fn a_training_is_resumed_listed_and_asked() {
     let runs = listed["runs"].as_array().unwrap();
     assert_eq!(runs.len(), 2, "{listed}");
     assert!(runs.iter().all(|run| run["steps"] == 2), "{listed}");
-    let differences = &listed["differences"][text(&place("whole"))];
-    assert_eq!(differences[0], "steps: first 1, now 2", "{listed}");
+    let same = listed["settings"].as_array().unwrap();
+    assert!(same.is_empty(), "the settings are those that it went on with: {listed}");
 
     // A picture that cannot be read is skipped, be it the first.
     fs::write(data.join("val/0.png"), b"no picture").unwrap();

@@ -257,7 +257,7 @@ fn record(
     let text = toml::to_string(config).map_err(Failure::input)?;
     let path = folder.join(run::CONFIG);
     if ommatidia_train::last_step(folder)?.is_some() {
-        return Ok(());
+        return keep_up(&path, &text, config, arguments.schedule_by_clock);
     }
     atomic::create_directory(folder)?;
     atomic::write_bytes(&path, text.as_bytes())?;
@@ -275,4 +275,21 @@ fn record(
         "weights": imported, "environment": environment,
     });
     Ok(atomic::write_json(&folder.join(run::RUN), &value)?)
+}
+
+/// Writes the settings that a run goes on with, where they differ from the earlier ones in what may differ.
+/// Others are left as they are: the checkpoint refuses them, naming each.
+fn keep_up(
+    path: &Path,
+    text: &str,
+    config: &TrainConfig<NetworkConfig>,
+    by_clock: bool,
+) -> Result<(), Failure> {
+    let earlier = std::fs::read_to_string(path).map_err(|cause| StoreError::read(path, cause))?;
+    let then: TrainConfig<NetworkConfig> = toml::from_str(&earlier)
+        .map_err(|cause| Failure::input(format!("{}: {cause}", path.display())))?;
+    if earlier != text && then.deciding(by_clock) == config.deciding(by_clock) {
+        atomic::write_bytes(path, text.as_bytes())?;
+    }
+    Ok(())
 }
