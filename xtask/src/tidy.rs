@@ -14,7 +14,7 @@ const LAYERS: &[&[&str]] = &[
     &["kernels", "update"],
     &["store", "world", "metrics"],
     &["model", "label", "deploy"],
-    &["train"],
+    &["onnx", "train"],
     &["view"],
     &["fleet", "view-rerun", "python", "cluster"],
     &["cli"],

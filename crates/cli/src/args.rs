@@ -3,8 +3,8 @@
 use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
-    bundle, completions, demo, eval, fleet, generate, import, info, label, predict, report, runs,
-    trace, train, vehicle, view,
+    bundle, completions, demo, eval, export, fleet, generate, import, info, label, predict, report,
+    runs, trace, train, vehicle, view,
 };
 use crate::failure::Failure;
 
@@ -68,6 +68,7 @@ pub(crate) enum Command {
     Eval(eval::EvalArguments),
     Train(train::TrainArguments),
     Predict(predict::PredictArguments),
+    Export(export::ExportArguments),
     Runs(runs::RunsArguments),
     Report(report::ReportArguments),
     View(view::ViewArguments),

@@ -29,7 +29,7 @@ pub use inputs::{Inputs, MomentInputs};
 pub use network::{Losses, Network, Outputs, Targets};
 pub use sample::{Moment, Sample};
 pub use scores::{Baseline, Scorer, is_error};
-pub use stream::Stream;
+pub use stream::{Past, Stream};
 pub use task::{
     DepthDistribution, Features, Level, Output, Reads, Shapes, SpaceShape, Task, TaskError, named,
 };

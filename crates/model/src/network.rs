@@ -24,7 +24,7 @@ use crate::{
 pub struct Network {
     backbone: Backbone,
     neck: Neck,
-    space: Option<Space>,
+    pub(crate) space: Option<Space>,
     heads: Vec<Head>,
     uncertainty: Option<Uncertainty>,
     #[module(skip)]
@@ -186,8 +186,12 @@ impl Network {
 
     /// From one moment and what is remembered to what the heads say.
     pub(crate) fn read(&self, seen: Seen, past: &[Tensor<4>]) -> Outputs {
-        let space = self.space.as_ref().zip(seen.space);
-        let space = space.map(|(space, now)| space.finish(now, past));
+        let space = self.space.as_ref().zip(seen.space.clone());
+        self.answer(seen, space.map(|(space, now)| space.finish(now, past)))
+    }
+
+    /// From one moment and the space that heads read to what they say.
+    pub(crate) fn answer(&self, seen: Seen, space: Option<Tensor<4>>) -> Outputs {
         let features = Features { pyramid: seen.pyramid, space };
         let output = |(head, output): (&Head, Option<Output>)| {
             output.unwrap_or_else(|| head.forward(&features))

@@ -2,11 +2,11 @@
 
 use std::collections::VecDeque;
 
-use burn::tensor::{Device, Tensor};
+use burn::tensor::{Device, Tensor, TensorData};
 
 use crate::{
     Error, Moment, Network, Outputs, Sample,
-    inputs::past_from_present,
+    inputs::{MomentInputs, past_from_present},
     memory::{Warp, Warps, align},
 };
 
@@ -63,6 +63,104 @@ impl Network {
             }
         }
         Ok(self.read(seen, &past))
+    }
+}
+
+/// What is remembered, as plain tensors of fixed sizes: how a deployed network is fed.
+#[derive(Debug, Clone)]
+pub struct Past {
+    /// Spaces as they were when remembered, oldest first, `[batch, channels, x, y]` each:
+    /// [`Network::remembered`] of them.
+    pub spaces: Vec<Tensor<4>>,
+    /// Where each cell of the present was in each of them.
+    pub warps: Vec<Warps>,
+    /// `[batch, spaces]`: 1 for those that there are, 0 while less is remembered.
+    pub known: Tensor<2>,
+}
+
+impl Network {
+    /// How many spaces it remembers: 0 without memory, 1 where the memory is recurrent.
+    pub fn remembered(&self) -> usize {
+        let memory = self.config().space.as_ref().and_then(|space| space.memory.as_ref());
+        match memory {
+            Some(_) if self.remembers_fused() => 1,
+            Some(memory) => memory.moments,
+            None => 0,
+        }
+    }
+
+    /// What is remembered before the last moment of a sample, if every earlier one is: none in a network
+    /// without memory.
+    ///
+    /// # Errors
+    /// [`Error::Sample`] where the sample does not fit the network.
+    pub fn past(&self, sample: &Sample, device: &Device) -> Result<Option<Past>, Error> {
+        if self.remembered() == 0 {
+            return Ok(None);
+        }
+        let mut kept: Vec<(Tensor<4>, &Moment)> = Vec::new();
+        let (last, earlier) = sample.moments.split_last().expect("a sample holds a moment");
+        for moment in earlier {
+            let alone = Sample { name: sample.name.clone(), moments: vec![moment.clone()] };
+            let inputs = self.inputs(std::slice::from_ref(&alone), device)?;
+            let past = self.past_at(&kept, moment, device);
+            if let Some(space) = self.step_with(&inputs.moments[0], past.as_ref()).1 {
+                kept.push((space, moment));
+            }
+        }
+        Ok(self.past_at(&kept, last, device))
+    }
+
+    /// The last spaces of those that are kept, as seen from a moment, filled up with nothing.
+    fn past_at(
+        &self,
+        kept: &[(Tensor<4>, &Moment)],
+        now: &Moment,
+        device: &Device,
+    ) -> Option<Past> {
+        let space = self.config().space.as_ref()?;
+        let (grid, slots) = (&space.grid, self.remembered());
+        let [x, y, _] = grid.size.map(|side| side as usize);
+        let kept = &kept[kept.len().saturating_sub(slots)..];
+        let (mut spaces, mut warps, mut known) = (Vec::new(), Vec::new(), Vec::new());
+        for slot in 0..slots {
+            let there = (slot + kept.len()).checked_sub(slots).map(|index| &kept[index]);
+            let pose = there.and_then(|(_, moment)| past_from_present(moment, now));
+            let warp = pose.as_ref().map_or_else(|| Warp::nowhere(grid), |p| Warp::new(grid, p));
+            spaces.push(there.map_or_else(
+                || Tensor::zeros([1, space.channels, x, y], device),
+                |(space, _)| space.clone(),
+            ));
+            warps.push(Warps::new(&[warp], device));
+            known.push(if pose.is_some() { 1.0_f32 } else { 0.0 });
+        }
+        let known = Tensor::from_data(TensorData::new(known, [1, slots]), device);
+        (slots > 0).then_some(Past { spaces, warps, known })
+    }
+
+    /// One moment, with memory as plain tensors: what the heads say, and the space to be remembered. The
+    /// same as [`Network::step`], which also keeps the memory.
+    ///
+    /// # Panics
+    /// If `past` is missing in a network with memory.
+    pub fn step_with(
+        &self,
+        present: &MomentInputs,
+        past: Option<&Past>,
+    ) -> (Outputs, Option<Tensor<4>>) {
+        let seen = self.see(present);
+        let Some((space, now)) = self.space.as_ref().zip(seen.space.clone()) else {
+            return (self.answer(seen, None), None);
+        };
+        let Some(memory) = &space.memory else {
+            return (self.answer(seen, Some(space.blocks(now))), None);
+        };
+        let past = past.expect("a network with memory is given its past");
+        let aligned: Vec<Tensor<4>> =
+            past.spaces.iter().cloned().zip(&past.warps).map(|(s, w)| align(s, w)).collect();
+        let fused = memory.forward_known(now.clone(), &aligned, past.known.clone());
+        let kept = if memory.remembers_fused() { fused.clone() } else { now };
+        (self.answer(seen, Some(space.blocks(fused))), Some(kept))
     }
 }
 

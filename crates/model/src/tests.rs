@@ -14,6 +14,7 @@ use crate::{
     Moment, Network, NetworkConfig, PRESETS, Sample, Stream,
     lift::{LiftConfig, Table, Weighting},
     memory::{Fusion, MemoryConfig, Warp},
+    tasks::{HeadSettings, all_settings},
 };
 
 const SIZE: [usize; 2] = [64, 32];
@@ -235,4 +236,35 @@ fn samples_that_do_not_fit_are_refused() {
     narrow.neck.first = 2;
     let error = Network::new(&narrow, &device).unwrap_err().to_string();
     assert!(error.contains("neck.first is 2; it must be 0 to 1"), "{error}");
+}
+
+/// Memory as plain tensors says what a stream says, also while less is remembered than there is room for.
+#[test]
+fn plain_memory_answers_as_streams_do() {
+    let device = Device::flex();
+    for fusion in [Fusion::Recurrent, Fusion::Attention] {
+        let mut config = config(SPACE);
+        let space = config.space.as_mut().unwrap();
+        space.memory = Some(MemoryConfig { fusion, moments: 2, ..MemoryConfig::default() });
+        let occupancy = |settings: &HeadSettings| settings.name() == "occupancy";
+        config.heads.extend(all_settings().into_iter().filter(occupancy));
+        let network = Network::new(&config, &device).unwrap();
+        let sample = sample();
+        let mut stream = Stream::default();
+        for count in 1..=sample.moments.len() {
+            let outputs = network.step(&mut stream, &sample.moments[count - 1], &device).unwrap();
+            let part = Sample { moments: sample.moments[..count].to_vec(), ..sample.clone() };
+            let past = network.past(&part, &device).unwrap();
+            let alone = Sample { moments: vec![part.present().clone()], ..sample.clone() };
+            let inputs = network.inputs(&[alone], &device).unwrap();
+            let (plain, kept) = network.step_with(&inputs.moments[0], past.as_ref());
+            assert_eq!(past.unwrap().spaces.len(), network.remembered());
+            for (a, b) in outputs.heads.iter().flatten().zip(plain.heads.iter().flatten()) {
+                let off = (a.1.clone() - b.1.clone()).abs().max().into_scalar::<f32>();
+                assert!(off < 1e-5, "{fusion:?}, moment {count}: {} is off by {off}", a.0);
+            }
+            let kept = (kept.unwrap() - stream.last().unwrap()).abs().max().into_scalar::<f32>();
+            assert!(kept < 1e-5, "{fusion:?}, moment {count}: the memory is off by {kept}");
+        }
+    }
 }

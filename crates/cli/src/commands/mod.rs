@@ -4,6 +4,7 @@ pub(crate) mod bundle;
 pub(crate) mod completions;
 pub(crate) mod demo;
 pub(crate) mod eval;
+pub(crate) mod export;
 pub(crate) mod fleet;
 pub(crate) mod generate;
 pub(crate) mod import;
@@ -32,6 +33,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
         Command::Eval(arguments) => eval::run(&arguments, common),
         Command::Train(arguments) => train::run(&arguments, common),
         Command::Predict(arguments) => predict::run(&arguments, common),
+        Command::Export(arguments) => export::run(&arguments, common),
         Command::Runs(arguments) => runs::run(&arguments, common),
         Command::Report(arguments) => report::run(&arguments, common),
         Command::View(arguments) => view::run(&arguments, common),

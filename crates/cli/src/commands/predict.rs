@@ -51,8 +51,9 @@ pub(crate) struct PredictArguments {
     device: DeviceName,
 }
 
+/// Weights of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-enum Which {
+pub(crate) enum Which {
     Best,
     Last,
 }
@@ -73,18 +74,18 @@ struct PredictResult {
 }
 
 /// A trained network and what goes with it.
-struct Trained {
-    network: Network,
-    device: Device,
-    config: TrainConfig<NetworkConfig>,
-    taxonomy: Taxonomy,
-    weights: Input,
+pub(crate) struct Trained {
+    pub(crate) network: Network,
+    pub(crate) device: Device,
+    pub(crate) config: TrainConfig<NetworkConfig>,
+    pub(crate) taxonomy: Taxonomy,
+    pub(crate) weights: Input,
 }
 
 pub(crate) fn run(arguments: &PredictArguments, common: &Common) -> Result<ExitCode, Failure> {
     ommatidia_kernels::allocator::keep_freed_memory();
     let names = names(&arguments.inputs)?;
-    let trained = load(arguments)?;
+    let trained = load(&arguments.run, arguments.weights, arguments.device)?;
     atomic::create_directory(&arguments.out)?;
     let mut clips = Vec::new();
     for (input, name) in arguments.inputs.iter().zip(names) {
@@ -117,18 +118,19 @@ fn names(inputs: &[PathBuf]) -> Result<Vec<String>, Failure> {
     Ok(names)
 }
 
-fn load(arguments: &PredictArguments) -> Result<Trained, Failure> {
-    let path = arguments.run.join(folder::CONFIG);
+/// The network of a run.
+pub(crate) fn load(run: &Path, which: Which, device: DeviceName) -> Result<Trained, Failure> {
+    let path = run.join(folder::CONFIG);
     let text = std::fs::read_to_string(&path).map_err(|cause| StoreError::read(&path, cause))?;
     let config: TrainConfig<NetworkConfig> = toml::from_str(&text)
         .map_err(|cause| Failure::input(format!("{}: {cause}", path.display())))?;
     let taxonomy = read_taxonomy(&config.taxonomy)?;
-    let device = arguments.device.open()?;
+    let device = device.open()?;
     let fresh = Network::new(&config.network, &device).map_err(Failure::input)?;
     let layout = Layout::of(&fresh);
-    let best = arguments.run.join(folder::BEST);
-    let best = (arguments.weights == Which::Best && best.is_file()).then_some(best);
-    let file = best.unwrap_or_else(|| arguments.run.join(folder::WEIGHTS));
+    let best = run.join(folder::BEST);
+    let best = (which == Which::Best && best.is_file()).then_some(best);
+    let file = best.unwrap_or_else(|| run.join(folder::WEIGHTS));
     let row = checkpoint::read_weights(&file, &layout)?;
     let network = layout.scatter(fresh, &row).valid();
     let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();

@@ -78,6 +78,9 @@ impl MemoryConfig {
     }
 }
 
+/// Taken off the score of a moment that there is not: its share is then exactly 0.
+const NOT_THERE: f64 = 1e4;
+
 /// The memory's weights.
 #[derive(Module, Debug)]
 #[allow(clippy::large_enum_variant, reason = "a network has one")]
@@ -112,6 +115,26 @@ impl Memory {
         }
     }
 
+    /// As [`Self::forward`], for a fixed number of past moments: `known`, `[batch, moments]`, is 1 for those
+    /// that there are and 0 for the others, whose spaces then do not count.
+    pub(crate) fn forward_known(
+        &self,
+        present: Tensor<4>,
+        past: &[Tensor<4>],
+        known: Tensor<2>,
+    ) -> Tensor<4> {
+        let Some(last) = past.last() else { return present };
+        let [batch, moments] = known.dims();
+        match self {
+            Self::Recurrent(unit) => {
+                let known = known.narrow(1, moments - 1, 1).reshape([batch, 1, 1, 1]);
+                let unknown = known.clone().neg() + 1.0;
+                unit.forward(present.clone(), last.clone()) * known + present * unknown
+            }
+            Self::Attention(unit) => unit.forward_known(present, past, Some(known)),
+        }
+    }
+
     /// Whether what is remembered is the fused space instead of the moment's own.
     pub fn remembers_fused(&self) -> bool {
         matches!(self, Self::Recurrent(_))
@@ -133,12 +156,27 @@ impl Recurrent {
 
 impl Attention {
     fn forward(&self, present: Tensor<4>, past: &[Tensor<4>]) -> Tensor<4> {
+        self.forward_known(present, past, None)
+    }
+
+    fn forward_known(
+        &self,
+        present: Tensor<4>,
+        past: &[Tensor<4>],
+        known: Option<Tensor<2>>,
+    ) -> Tensor<4> {
         let moments = || std::iter::once(&present).chain(past);
         let score = |moment: &Tensor<4>| {
             self.score.forward(Tensor::cat(vec![present.clone(), moment.clone()], 1))
         };
-        let shares = softmax(Tensor::cat(moments().map(score).collect(), 1), 1);
         let [batch, _, x, y] = present.dims();
+        let mut scores = Tensor::cat(moments().map(score).collect(), 1);
+        if let Some(known) = known {
+            let present = Tensor::ones([batch, 1], &known.device());
+            let known = Tensor::cat(vec![present, known], 1).reshape([batch, 1 + past.len(), 1, 1]);
+            scores = scores + (known - 1.0) * NOT_THERE;
+        }
+        let shares = softmax(scores, 1);
         let term = |(index, moment): (usize, &Tensor<4>)| {
             let share = shares.clone().slice([0..batch, index..index + 1, 0..x, 0..y]);
             moment.clone() * share

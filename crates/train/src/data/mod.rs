@@ -62,6 +62,7 @@ pub struct Dataset {
     sources: Vec<Box<dyn Source>>,
     /// Samples before each source, and all of them at the end.
     before: Vec<usize>,
+    cameras: usize,
 }
 
 impl Dataset {
@@ -71,7 +72,12 @@ impl Dataset {
         for source in &sources {
             before.push(before[before.len() - 1] + source.len());
         }
-        Self { sources, before }
+        Self { sources, before, cameras: 0 }
+    }
+
+    /// Cameras of every moment; 0 where the sources were not opened here.
+    pub fn cameras(&self) -> usize {
+        self.cameras
     }
 
     /// Opens clips, folders of clips with their labels, and folders of pictures with class maps. Where a
@@ -110,7 +116,8 @@ impl Dataset {
                 sources.push(Box::new(pictures));
             }
         }
-        let all = Self::new(sources);
+        let cameras = cameras.0.map_or(0, |(_, cameras)| cameras);
+        let all = Self { cameras, ..Self::new(sources) };
         if all.is_empty() {
             let path = paths.first().cloned().unwrap_or_default();
             let what = "holds no sample: its clips are shorter than a window".to_owned();

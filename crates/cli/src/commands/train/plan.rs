@@ -94,6 +94,7 @@ pub(super) fn resolve(
     let inputs = Inputs {
         training: [training.inputs()?, published.unwrap_or_default()].concat(),
         validation: validation.as_ref().map(Source::inputs).transpose()?,
+        cameras: training.cameras(),
     };
     let device = arguments.device.open()?.autodiff();
     device.seed(common.seed);
@@ -130,6 +131,8 @@ pub(super) fn resolve(
 struct Inputs {
     training: Vec<Input>,
     validation: Option<Vec<Input>>,
+    /// Of every moment.
+    cameras: usize,
 }
 
 fn seconds(minutes: f64) -> Result<f64, Failure> {
@@ -272,7 +275,7 @@ fn record(
     });
     let value = json!({
         "seed": common.seed, "provenance": provenance, "validation": inputs.validation,
-        "weights": imported, "environment": environment,
+        "weights": imported, "environment": environment, "cameras": inputs.cameras,
     });
     Ok(atomic::write_json(&folder.join(run::RUN), &value)?)
 }
