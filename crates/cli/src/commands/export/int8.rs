@@ -10,7 +10,7 @@ use ommatidia_onnx::proto::{Entry, Model};
 use ommatidia_onnx::quantise::quantise;
 use ommatidia_onnx::{Error, Feed, encode};
 use ommatidia_scene::{Input, VectorSpace};
-use ommatidia_train::data::{Dataset, Source, Window, fit};
+use ommatidia_train::data::{Dataset, Source, fit};
 use serde::Serialize;
 use serde_json::json;
 
@@ -206,10 +206,7 @@ fn cost(
         )));
     };
     let mut runs = engines::load(&engine.engine, small, common.threads.unwrap_or(0))?;
-    let data = &trained.config.data;
-    let moments = data.moments.max(1 + trained.network.remembered());
-    let window = Window { moments, stride: data.stride };
-    let set = Dataset::open(&arguments.evaluate, "val", window, &trained.taxonomy)?;
+    let set = Dataset::open(&arguments.evaluate, "val", work::window(trained), &trained.taxonomy)?;
     let chosen = Chosen::of(vec![Box::new(set)], arguments.samples);
     let bar = progress::bar(common, "evaluate", Some(chosen.places.len() as u64));
     let mut spaces: [Vec<VectorSpace>; 2] = Default::default();
