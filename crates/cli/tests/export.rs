@@ -5,8 +5,7 @@ mod common;
 
 use std::fs;
 
-use common::training::pictures;
-use common::{json, omma, refused, text};
+use common::{json, omma, pictures, refused, text};
 
 #[test]
 fn a_run_becomes_a_checked_file_in_float_and_in_8_bits() {

@@ -1,8 +1,5 @@
 //! Runs the program and looks at what it did.
 
-#[allow(dead_code, reason = "not every test trains")]
-pub(crate) mod training;
-
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
