@@ -87,3 +87,41 @@ fn what_cannot_be_trained_is_refused() {
     fs::write(training, TRAINING).unwrap();
     refused(&["train", training, "--data", text(&empty), "--out", text(&out)], &words);
 }
+
+#[test]
+fn a_training_begins_with_published_weights() {
+    let folder = tempfile::tempdir().unwrap();
+    let (data, training) = pictures(folder.path());
+    let (before, after) = TRAINING.split_once("kind = \"regnet\"").unwrap();
+    let (_, after) = after.split_once("depths = [1, 1, 1, 1]").unwrap();
+    let backbone = "kind = \"resnet\"\nwidth = 2\ndepths = [2, 1, 1, 1]";
+    fs::write(&training, [before, backbone, after].concat()).unwrap();
+    let published = |name: &str| {
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../train/tests/fixtures/weights").join(name)
+    };
+    let (out, fresh) = (folder.path().join("out"), folder.path().join("fresh"));
+    let base = |out| ["train", text(&training), "--data", text(&data), "--out", out];
+    let weights = published("resnet.pth");
+    let more = ["--steps", "1", "--weights", text(&weights)];
+    let begun = json(&[&base(text(&out))[..], &more[..]].concat());
+    assert_eq!(begun["weights"]["share"], 1.0, "{begun}");
+    assert_eq!(begun["weights"]["map"], "torchvision_resnet");
+    let other = json(&[&base(text(&fresh))[..], &["--steps", "1"]].concat());
+    assert_ne!(begun["weights_blake3"], other["weights_blake3"]);
+    assert!(other.get("weights").is_none(), "{other}");
+    let of_run: Value = serde_json::from_slice(&fs::read(out.join("run.json")).unwrap()).unwrap();
+    assert_eq!(of_run["provenance"]["inputs"][1]["name"], "weights");
+    assert!(of_run["weights"]["left"].as_array().unwrap().len() > 2, "{of_run}");
+
+    let refuse = |out: &Path, more: &[&str], words: &[&str]| {
+        let base = ["train", text(&training), "--data", text(&data), "--out", text(out)];
+        refused(&[&base[..], more].concat(), words);
+    };
+    refuse(&out, &["--resume"], &["other settings", "inputs"]);
+    let out = folder.path().join("refused");
+    let other = published("pvt_v2.safetensors");
+    refuse(&out, &["--weights", text(&other)], &["only 0 of the backbone's", "--weights-map"]);
+    refuse(&out, &["--weights-map", "timm_regnet"], &["no --weights"]);
+    refuse(&out, &["--weights", text(&training)], &["training.toml", "neither a safetensors"]);
+    assert!(!out.exists());
+}

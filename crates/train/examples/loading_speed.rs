@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use ommatidia_scene::Taxonomy;
 use ommatidia_train::data::{
-    AugmentConfig, Dataset, Loader, LoaderConfig, Positions, SkipLog, Source, Window,
+    AugmentConfig, Dataset, Loader, LoaderConfig, Positions, SkipLog, Source, Spacing, Window,
 };
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -16,7 +16,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         return Err("usage: loading_speed FOLDER COUNT WORKERS".into());
     };
     let taxonomy = Taxonomy::built_in("camvid").ok_or("no taxonomy camvid")?;
-    let window = Window { moments: 1, stride: 1 };
+    let window = Window { moments: 1, spacing: Spacing::Frames(1) };
     let data = Dataset::open(&[PathBuf::from(folder)], "train", window, &taxonomy)?;
     let config = LoaderConfig {
         seed: 0,
