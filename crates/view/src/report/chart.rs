@@ -29,7 +29,7 @@ pub(super) struct Chart<'a> {
     pub(super) least_span: f64,
 }
 
-const LEFT: f64 = 62.0;
+const LEFT: f64 = 72.0;
 const RIGHT: f64 = 18.0;
 const TOP: f64 = 14.0;
 const BOTTOM: f64 = 40.0;

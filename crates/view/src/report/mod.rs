@@ -25,6 +25,22 @@ use crate::Error;
 /// Where a picture cannot be encoded or a depth map does not fit its image.
 pub fn render(input: &ReportInput) -> Result<String, Error> {
     let frames = frames::section(input)?;
+    let body = html! {
+        (header(input))
+        main {
+            (path::section(input))
+            (frames)
+            (tables::metrics(input))
+            (tables::stages(input))
+            (tables::rig(input))
+            (tables::provenance(input))
+        }
+    };
+    Ok(page(&input.clip, &body))
+}
+
+/// A file that needs no other.
+fn page(title: &str, body: &Markup) -> String {
     let page = html! {
         (DOCTYPE)
         html lang="en" {
@@ -32,23 +48,13 @@ pub fn render(input: &ReportInput) -> Result<String, Error> {
                 meta charset="utf-8";
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 meta name="color-scheme" content="light dark";
-                title { (input.clip) " · omma report" }
+                title { (title) " · omma report" }
                 style { (PreEscaped(include_str!("style.css"))) }
             }
-            body {
-                (header(input))
-                main {
-                    (path::section(input))
-                    (frames)
-                    (tables::metrics(input))
-                    (tables::stages(input))
-                    (tables::rig(input))
-                    (tables::provenance(input))
-                }
-            }
+            body { (body) }
         }
     };
-    Ok(page.into_string())
+    page.into_string()
 }
 
 fn header(input: &ReportInput) -> Markup {

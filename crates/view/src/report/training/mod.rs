@@ -6,10 +6,10 @@ mod words;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use maud::{DOCTYPE, Markup, PreEscaped, html};
+use maud::{Markup, html};
 
 use super::chart::{Chart, Series};
-use super::fact;
+use super::{fact, page};
 use curve::{mean_curve, plain_curve};
 use words::{number, words};
 
@@ -74,36 +74,24 @@ pub fn render_training(input: &TrainingInput) -> String {
         ("speed", "Rate and speed"),
         ("settings", "Settings"),
     ];
-    let page = html! {
-        (DOCTYPE)
-        html lang="en" {
-            head {
-                meta charset="utf-8";
-                meta name="viewport" content="width=device-width, initial-scale=1";
-                meta name="color-scheme" content="light dark";
-                title { (input.title) " · omma report" }
-                style { (PreEscaped(include_str!("../style.css"))) }
+    let body = html! {
+        header {
+            p.kind { "Ommatidia · " @if input.runs.len() > 1 { "trainings compared" } @else { "training" } }
+            h1 { (input.title) }
+            @if let [run] = &input.runs[..] {
+                dl { @for (name, value) in &run.facts { (fact(name, value)) } }
             }
-            body {
-                header {
-                    p.kind { "Ommatidia · " @if input.runs.len() > 1 { "trainings compared" } @else { "training" } }
-                    h1 { (input.title) }
-                    @if let [run] = &input.runs[..] {
-                        dl { @for (name, value) in &run.facts { (fact(name, value)) } }
-                    }
-                    nav { @for (id, name) in sections { a href=(format!("#{id}")) { (name) } " " } }
-                }
-                main {
-                    (summary(input))
-                    (scores(input))
-                    (losses(input))
-                    (speed(input))
-                    (settings(input))
-                }
-            }
+            nav { @for (id, name) in sections { a href=(format!("#{id}")) { (name) } " " } }
+        }
+        main {
+            (summary(input))
+            (scores(input))
+            (losses(input))
+            (speed(input))
+            (settings(input))
         }
     };
-    page.into_string()
+    page(&input.title, &body)
 }
 
 impl TrainingRun {
