@@ -100,4 +100,50 @@ impl Surface {
             confidence: vec![0; n],
         }
     }
+
+    /// The same ground on other cells in the same ego frame, looked up at their centres. What lies outside
+    /// this one is unobserved.
+    pub fn resampled(&self, spec: SurfaceSpec) -> Self {
+        self.looked_up(spec, |centre| centre)
+    }
+
+    /// The ground on other cells; `place` says where the centre of each, metres, lies in this one's frame.
+    pub fn looked_up(&self, spec: SurfaceSpec, place: impl Fn([f64; 2]) -> [f64; 2]) -> Self {
+        let mut other = Self::unobserved(spec);
+        for (x, y) in (0..spec.size[0]).flat_map(|x| (0..spec.size[1]).map(move |y| (x, y))) {
+            let [x_m, y_m] = place(spec.centre([x, y]));
+            let Some(cell) = self.spec.cell_at(x_m, y_m) else { continue };
+            let (to, from) = (spec.index([x, y]), self.spec.index(cell));
+            other.height_m[to] = self.height_m[from];
+            other.drivable[to] = self.drivable[from];
+            other.class[to] = self.class[from];
+            other.confidence[to] = self.confidence[from];
+        }
+        other
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn larger_cells_take_what_is_at_their_centres() {
+        let fine = SurfaceSpec { min_corner_m: [0.0; 2], cell_m: 0.5, size: [6, 6] };
+        let mut ground = Surface::unobserved(fine);
+        for index in 0..fine.len() {
+            ground.height_m[index] = index as f32;
+            ground.class[index] = ClassId(index as u8);
+            ground.drivable[index] = Drivable::Yes;
+        }
+        assert_eq!(ground.resampled(fine), ground);
+        let coarse = SurfaceSpec { min_corner_m: [0.25, 0.25], cell_m: 1.5, size: [1, 2] };
+        let resampled = ground.resampled(coarse);
+        assert_eq!(resampled.height_m, [14.0, 17.0]);
+        assert_eq!(resampled.class, [ClassId(14), ClassId(17)]);
+        let outside = SurfaceSpec { min_corner_m: [2.5, 2.5], cell_m: 0.5, size: [1, 2] };
+        let resampled = ground.resampled(outside);
+        assert_eq!(resampled.drivable, [Drivable::Yes, Drivable::Unknown]);
+        assert!(resampled.height_m[1].is_nan());
+    }
 }

@@ -89,25 +89,10 @@ struct Cell {
 }
 
 impl Surface {
-    /// The truth looked up at the centres of the head's cells.
+    /// The truth on the head's cells.
     fn on_cells(&self, space: &VectorSpace) -> Ground {
-        let mut ground = Ground::unobserved(self.spec);
-        let Some(truth) = &space.surface else { return ground };
-        if truth.spec == self.spec {
-            return truth.clone();
-        }
-        for index in 0..self.spec.len() {
-            let columns = self.spec.size[1];
-            let cell = [index as u32 / columns, index as u32 % columns];
-            let [x_m, y_m] = self.spec.centre(cell);
-            if let Some(source) = truth.spec.cell_at(x_m, y_m).map(|cell| truth.spec.index(cell)) {
-                ground.height_m[index] = truth.height_m[source];
-                ground.drivable[index] = truth.drivable[source];
-                ground.class[index] = truth.class[source];
-                ground.confidence[index] = truth.confidence[source];
-            }
-        }
-        ground
+        let truth = space.surface.as_ref();
+        truth.map_or_else(|| Ground::unobserved(self.spec), |truth| truth.resampled(self.spec))
     }
 
     /// Position among the head's classes; [`VOID`] for others.

@@ -3,8 +3,7 @@
 use nalgebra::{Matrix3, Point3, Rotation3, UnitQuaternion, Vector3};
 use ommatidia_geometry::{Ego, Pose, World};
 use ommatidia_scene::{
-    Boundary, Crossing, GridSpec, Lane, LaneGraph, Object, Occupancy, Rig, Surface, SurfaceSpec,
-    VectorSpace, VoxelFlow,
+    Boundary, Crossing, GridSpec, Lane, LaneGraph, Object, Occupancy, Rig, VectorSpace, VoxelFlow,
 };
 
 /// A change of the ego frame: mirrored left to right where asked for, then turned to the left.
@@ -76,7 +75,9 @@ impl Turn {
         }
         VectorSpace {
             occupancy: truth.occupancy.map(|occupancy| self.occupancy(&occupancy)),
-            surface: truth.surface.map(|surface| self.surface(&surface)),
+            surface: truth
+                .surface
+                .map(|surface| surface.looked_up(surface.spec, |[x, y]| self.before(x, y))),
             objects: truth
                 .objects
                 .map(|objects| objects.into_iter().map(|object| self.object(object)).collect()),
@@ -118,22 +119,6 @@ impl Turn {
             }
         }
         new.flow = old.flow.is_some().then_some(flow);
-        new
-    }
-
-    fn surface(&self, old: &Surface) -> Surface {
-        let spec: SurfaceSpec = old.spec;
-        let mut new = Surface::unobserved(spec);
-        for (x, y) in (0..spec.size[0]).flat_map(|x| (0..spec.size[1]).map(move |y| (x, y))) {
-            let [centre_x, centre_y] = spec.centre([x, y]);
-            let [from_x, from_y] = self.before(centre_x, centre_y);
-            let Some(cell) = spec.cell_at(from_x, from_y) else { continue };
-            let (to, from) = (spec.index([x, y]), spec.index(cell));
-            new.height_m[to] = old.height_m[from];
-            new.drivable[to] = old.drivable[from];
-            new.class[to] = old.class[from];
-            new.confidence[to] = old.confidence[from];
-        }
         new
     }
 

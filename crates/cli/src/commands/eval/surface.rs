@@ -48,7 +48,7 @@ fn record(frame: Record, errors: &SurfaceErrors) -> Record {
         .with("drivable_iou", Share { sum: both as f64, weight: either as f64 })
 }
 
-/// Heights and drivable cells over all frames that both have.
+/// Heights and drivable cells over all frames that both have, on the larger cells of the two.
 pub(super) fn against_labels(
     labels: &Labels,
     truth: &Labels,
@@ -56,17 +56,24 @@ pub(super) fn against_labels(
 ) -> Result<Value, Failure> {
     let mut errors = SurfaceErrors::default();
     let fail = super::between_labels(truth, labels);
-    let (mut frames, mut skipped) = (0, 0usize);
+    let (mut frames, mut skipped, mut cell_m) = (0, 0usize, 0.0);
     for timestamp in super::all_frames(labels, truth) {
-        let (estimate, truth) = match (labels.surface(timestamp)?, truth.surface(timestamp)?) {
-            (Some(estimate), Some(truth)) => (estimate, truth),
-            (None, None) => continue,
-            _ => {
-                skipped += 1;
-                continue;
-            }
-        };
+        let (mut estimate, mut truth) =
+            match (labels.surface(timestamp)?, truth.surface(timestamp)?) {
+                (Some(estimate), Some(truth)) => (estimate, truth),
+                (None, None) => continue,
+                _ => {
+                    skipped += 1;
+                    continue;
+                }
+            };
+        if estimate.spec.cell_m > truth.spec.cell_m {
+            truth = truth.resampled(estimate.spec);
+        } else if estimate.spec != truth.spec {
+            estimate = estimate.resampled(truth.spec);
+        }
         errors.add(&truth, &estimate).map_err(&fail)?;
+        cell_m = truth.spec.cell_m;
         let mut own = SurfaceErrors::default();
         own.add(&truth, &estimate).map_err(&fail)?;
         run.records.push(record(frame_record(&labels.manifest().clip.id, timestamp), &own));
@@ -76,6 +83,7 @@ pub(super) fn against_labels(
         return Err(Failure::input("no frame has a surface on both sides"));
     }
     let mut result = serde_json::to_value(errors.report()).map_err(Failure::input)?;
+    result["cell_m"] = cell_m.into();
     result["frames"] = frames.into();
     result["skipped_frames"] = skipped.into();
     Ok(result)
