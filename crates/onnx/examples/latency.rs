@@ -87,7 +87,10 @@ fn run(
         let start = Instant::now();
         let mut engine = engines::load(engine, &file, threads)?;
         load_ms = 1e3 * start.elapsed().as_secs_f64();
-        time(&mut || Ok(drop(std::hint::black_box(engine.run(&values)?))))?;
+        time(&mut || {
+            std::hint::black_box(engine.run(&values)?);
+            Ok(())
+        })?;
     }
     println!(r#"{{"load_ms":{load_ms:.1},"first_ms":{:.2},"ms":{:?}}}"#, times[0], &times[1..]);
     Ok(())

@@ -81,8 +81,9 @@ proptest! {
         let x = scale[0] * pixel.x + offset_px[0];
         let expected = [if mirror { 448.0 - x } else { x }, scale[1] * pixel.y + offset_px[1]];
         let seen = seen.expect("what was seen is seen");
-        prop_assert!((seen.x - expected[0]).abs() < 1e-6 && (seen.y - expected[1]).abs() < 1e-6,
-            "{seen:?} {expected:?}");
+        // Strongly distorted points can lie millions of pixels outside.
+        let near = |seen: f64, expected: f64| (seen - expected).abs() < 1e-6 + 1e-9 * expected.abs();
+        prop_assert!(near(seen.x, expected[0]) && near(seen.y, expected[1]), "{seen:?} {expected:?}");
     }
 
     #[test]
