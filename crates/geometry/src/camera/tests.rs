@@ -226,7 +226,7 @@ proptest! {
             prop_assert_eq!((pixel, by_point), (all.pixel, all.d_pixel_d_point));
             let distance = p.coords.norm();
             // Where pixels run away, differences are no reference.
-            if by_point.norm() * distance > 1e5 {
+            if by_point.norm() * distance > 1e4 {
                 continue;
             }
             let Some(numeric) =
