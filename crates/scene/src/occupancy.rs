@@ -116,6 +116,13 @@ impl Occupancy {
         Ranks { words, before: words.iter().scan(0, before).collect() }
     }
 
+    /// Velocity of the occupied voxel of this rank, if it moves.
+    pub fn velocity(&self, rank: u32) -> Option<[f32; 3]> {
+        let flow = self.flow.as_ref()?;
+        let place = flow.binary_search_by_key(&rank, |flow| flow.rank).ok()?;
+        Some(flow[place].velocity_m_s)
+    }
+
     /// What must hold between the parts; the first violation in words.
     pub fn check(&self) -> Result<(), &'static str> {
         let occupied = self.occupied.count();

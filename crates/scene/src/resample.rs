@@ -20,7 +20,6 @@ impl Occupancy {
     fn looked_up(&self, grid: &GridSpec) -> Self {
         let mut other = Self::unobserved(*grid);
         let ranks = self.ranks();
-        let flow = self.flow.as_deref().unwrap_or_default();
         let mut other_flow = Vec::new();
         for index in 0..grid.len() {
             let Some(cell) = self.grid.cell_at(&grid.centre(grid.cell(index))) else { continue };
@@ -30,8 +29,8 @@ impl Occupancy {
                 continue;
             }
             let rank = ranks.rank(source);
-            if let Ok(at) = flow.binary_search_by_key(&rank, |flow| flow.rank) {
-                other_flow.push(VoxelFlow { rank: other.classes.len() as u32, ..flow[at] });
+            if let Some(velocity_m_s) = self.velocity(rank) {
+                other_flow.push(VoxelFlow { rank: other.classes.len() as u32, velocity_m_s });
             }
             other.occupied.set(index, true);
             other.classes.push(self.classes[rank as usize]);
@@ -44,14 +43,12 @@ impl Occupancy {
         let mut other = Self::unobserved(*grid);
         let mut parts = self.parts(grid, &mut other);
         parts.sort_unstable();
-        let flow = self.flow.as_deref().unwrap_or_default();
         let mut other_flow = Vec::new();
         for voxel in parts.chunk_by(|a, b| a.voxel == b.voxel) {
-            let most = |best: &'_ [Part], next: &'_ [Part]| next.len() > best.len();
             let classes = voxel.chunk_by(|a, b| a.class == b.class);
-            let class =
-                classes.fold(&voxel[..0], |best, next| if most(best, next) { next } else { best });
-            if let Some(velocity_m_s) = mean_velocity(class, flow) {
+            let class = classes
+                .fold(&voxel[..0], |best, next| if next.len() > best.len() { next } else { best });
+            if let Some(velocity_m_s) = self.mean_velocity(class) {
                 let rank = other.classes.len() as u32;
                 other_flow.push(VoxelFlow { rank, velocity_m_s });
             }
@@ -87,6 +84,17 @@ impl Occupancy {
         }
         parts
     }
+
+    /// Of those that move, if they are at least half.
+    fn mean_velocity(&self, parts: &[Part]) -> Option<[f32; 3]> {
+        let mut sum = [0.0_f32; 3];
+        let mut moving = 0;
+        for velocity in parts.iter().filter_map(|part| self.velocity(part.rank)) {
+            (0..3).for_each(|axis| sum[axis] += velocity[axis]);
+            moving += 1;
+        }
+        (moving > 0 && 2 * moving >= parts.len()).then(|| sum.map(|sum| sum / moving as f32))
+    }
 }
 
 impl GridSpec {
@@ -109,19 +117,6 @@ struct Part {
     voxel: u32,
     class: ClassId,
     rank: u32,
-}
-
-/// Of those that move, if they are at least half.
-fn mean_velocity(parts: &[Part], flow: &[VoxelFlow]) -> Option<[f32; 3]> {
-    let mut sum = [0.0_f32; 3];
-    let mut moving = 0;
-    for part in parts {
-        if let Ok(at) = flow.binary_search_by_key(&part.rank, |flow| flow.rank) {
-            (0..3).for_each(|axis| sum[axis] += flow[at].velocity_m_s[axis]);
-            moving += 1;
-        }
-    }
-    (moving > 0 && 2 * moving >= parts.len()).then(|| sum.map(|sum| sum / moving as f32))
 }
 
 #[cfg(test)]

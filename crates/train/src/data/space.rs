@@ -110,7 +110,7 @@ impl Turn {
                     continue;
                 }
                 let rank = ranks.rank(from + level);
-                if let Some(velocity) = velocity(old, rank) {
+                if let Some(velocity) = old.velocity(rank) {
                     let velocity_m_s = self.point(velocity);
                     flow.push(VoxelFlow { rank: new.classes.len() as u32, velocity_m_s });
                 }
@@ -179,10 +179,4 @@ fn flipped(axis: usize, flip: bool) -> Matrix3<f64> {
 
 fn proper(rotation: Matrix3<f64>) -> UnitQuaternion<f64> {
     UnitQuaternion::from_rotation_matrix(&Rotation3::from_matrix_unchecked(rotation))
-}
-
-fn velocity(occupancy: &Occupancy, rank: u32) -> Option<[f32; 3]> {
-    let flow = occupancy.flow.as_ref()?;
-    let place = flow.binary_search_by_key(&rank, |flow| flow.rank).ok()?;
-    Some(flow[place].velocity_m_s)
 }
