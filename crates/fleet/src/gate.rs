@@ -8,6 +8,11 @@
 //! against `r = 1`: looking at it as often as one likes does not raise the rate of errors above what was
 //! asked for, which a bare threshold cannot say. Conditioning on exposures: Kulldorff et al. 2011, "A
 //! maximized sequential probability ratio test for drug and vaccine safety surveillance".
+//!
+//! Harm may show late: memory that leaks crashes hours after the start. So only `worse` is final. The weight
+//! never falls below the lower boundary (Page 1954, "Continuous inspection schemes"): however long a release
+//! was sound, what comes then is judged as if it had just been found so. It stops being sound when the weight
+//! is back where it began, and from the lower boundary to the upper is further than from the start.
 
 use serde::{Deserialize, Serialize};
 
@@ -45,13 +50,15 @@ impl GateSettings {
 }
 
 /// What is known of a measure.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Verdict {
     /// Not enough to say.
+    #[default]
     Open,
-    /// Not worse by the ratio.
+    /// Not worse by the ratio, by all that was reported so far.
     Sound,
-    /// Worse.
+    /// Worse; for good.
     Worse,
 }
 
@@ -66,38 +73,39 @@ pub struct Arm {
 
 /// The test of one measure.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct SequentialTest {
     log_ratio: f64,
-    decided: Option<bool>,
+    verdict: Verdict,
 }
 
 impl SequentialTest {
     /// Adds a batch in which exposures stood in one proportion. `measures`: how many tests share the
     /// rate of false alarms (Bonferroni).
     pub fn add(&mut self, settings: &GateSettings, measures: usize, new: Arm, old: Arm) -> Verdict {
-        if self.decided.is_none() && new.hours > 0.0 && old.hours > 0.0 {
+        if self.verdict != Verdict::Worse && new.hours > 0.0 && old.hours > 0.0 {
             let probability = |ratio: f64| ratio * new.hours / (ratio * new.hours + old.hours);
             let (worse, same) = (probability(settings.worse), probability(1.0));
             self.log_ratio += new.events as f64 * (worse / same).ln();
             self.log_ratio += old.events as f64 * ((1.0 - worse) / (1.0 - same)).ln();
             let false_alarm = settings.false_alarm / measures.max(1) as f64;
             // Wald's boundaries: inside them nothing is decided.
-            if self.log_ratio >= ((1.0 - settings.miss) / false_alarm).ln() {
-                self.decided = Some(true);
-            } else if self.log_ratio <= (settings.miss / (1.0 - false_alarm)).ln() {
-                self.decided = Some(false);
-            }
+            let upper = ((1.0 - settings.miss) / false_alarm).ln();
+            let lower = (settings.miss / (1.0 - false_alarm)).ln();
+            self.log_ratio = self.log_ratio.max(lower);
+            self.verdict = match self.verdict {
+                _ if self.log_ratio >= upper => Verdict::Worse,
+                _ if self.log_ratio <= lower => Verdict::Sound,
+                Verdict::Sound if self.log_ratio < 0.0 => Verdict::Sound,
+                _ => Verdict::Open,
+            };
         }
-        self.verdict()
+        self.verdict
     }
 
     /// What is known.
     pub fn verdict(&self) -> Verdict {
-        match self.decided {
-            None => Verdict::Open,
-            Some(true) => Verdict::Worse,
-            Some(false) => Verdict::Sound,
-        }
+        self.verdict
     }
 }
 
@@ -140,6 +148,40 @@ mod tests {
         assert!(worse > 0.93 && sound < 0.06, "worse: {worse} {sound}");
         let (worse, _) = outcomes(3.0, 500);
         assert!(worse > 0.99, "much worse: {worse}");
+    }
+
+    /// A leak crashes from some hour on, after the release was found sound.
+    #[test]
+    fn harm_that_shows_late_is_found() {
+        let settings = GateSettings { worse: 1.5, false_alarm: 0.01, miss: 0.001 };
+        let mut test = SequentialTest::default();
+        let old = Arm { hours: 1e4, events: 100 };
+        for _ in 0..1000 {
+            let verdict = test.add(&settings, 4, Arm { hours: 1e4, events: 100 }, old);
+            assert_ne!(verdict, Verdict::Worse);
+        }
+        assert_eq!(test.verdict(), Verdict::Sound);
+        let leaking = Arm { hours: 1e4, events: 300 };
+        assert_eq!(test.add(&settings, 4, leaking, old), Verdict::Worse);
+        assert_eq!(test.add(&settings, 4, Arm { hours: 1e9, events: 0 }, old), Verdict::Worse);
+    }
+
+    /// A month of hourly looks at a release that is as good: the boundary below does not bring alarms.
+    #[test]
+    fn judging_on_does_not_stop_sound_releases() {
+        let settings = GateSettings { worse: 1.5, false_alarm: 0.01, miss: 0.001 };
+        let mut random = Random::new(11, 0);
+        let mut stopped = 0;
+        for _ in 0..300 {
+            let mut test = SequentialTest::default();
+            for _ in 0..720 {
+                let arm = |random: &mut Random| Arm { hours: 500.0, events: random.poisson(5.0) };
+                let (new, old) = (arm(&mut random), arm(&mut random));
+                test.add(&settings, 1, new, old);
+            }
+            stopped += u32::from(test.verdict() == Verdict::Worse);
+        }
+        assert!(stopped <= 6, "{stopped} of 300");
     }
 
     #[test]

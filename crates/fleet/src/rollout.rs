@@ -29,7 +29,8 @@ pub struct Stage {
 pub struct Plan {
     /// Rising; the last is usually all of the fleet.
     pub stages: Vec<Stage>,
-    /// Shortest time in a stage, hours: what needs a day to show must have one.
+    /// Shortest time in a stage, hours: what needs a day to show must have one. Whether a stage is sound is
+    /// asked when this has passed, of all that was reported in it.
     pub least_hours: f64,
     /// Time after which a stage without a verdict waits for a person, hours.
     pub patience_hours: f64,
@@ -97,12 +98,14 @@ pub enum Phase {
         /// Why.
         reason: String,
     },
-    /// Stopped for good: vehicles are told to run the old release.
+    /// Stopped for good: directors revoke the release, and vehicles that run it return to their own last
+    /// good one.
     RolledBack {
         /// Why.
         reason: String,
     },
-    /// Every stage was passed.
+    /// Every stage was passed. As long as some vehicles run the old release both are compared still, and
+    /// what turns out worse is rolled back.
     Done,
 }
 
@@ -115,14 +118,44 @@ pub struct Reports {
     pub events: [u64; MEASURES.len()],
 }
 
-/// A rollout under way.
+/// A rollout under way. One that is read from a file is checked as a new one is.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "Record")]
 pub struct Rollout {
     plan: Plan,
     phase: Phase,
     stage: usize,
     hours_in_stage: f64,
     tests: [SequentialTest; MEASURES.len()],
+}
+
+/// A [`Rollout`] that nobody has checked.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Record {
+    plan: Plan,
+    phase: Phase,
+    stage: usize,
+    hours_in_stage: f64,
+    tests: [SequentialTest; MEASURES.len()],
+}
+
+impl TryFrom<Record> for Rollout {
+    type Error = Error;
+
+    fn try_from(record: Record) -> Result<Self, Error> {
+        let Record { plan, phase, stage, hours_in_stage, tests } = record;
+        plan.validate()?;
+        if stage >= plan.stages.len() {
+            let problem = format!("{stage} is none of the plan's {}", plan.stages.len());
+            return Err(Error::Setting { setting: "stage", problem });
+        }
+        if !(hours_in_stage >= 0.0 && hours_in_stage.is_finite()) {
+            let problem = format!("{hours_in_stage} is no time");
+            return Err(Error::Setting { setting: "hours_in_stage", problem });
+        }
+        Ok(Self { plan, phase, stage, hours_in_stage, tests })
+    }
 }
 
 impl Rollout {
@@ -257,6 +290,46 @@ mod tests {
         assert_eq!((rollout.reach(), rollout.offers()), (0, false));
         rollout.report(1.0, &reports(1e9, 0.0), &reports(1e5, 0.01));
         assert!(matches!(rollout.phase(), Phase::RolledBack { .. }), "nothing brings it back");
+    }
+
+    #[test]
+    fn what_is_sound_at_first_is_judged_on_until_the_stage_has_had_its_time() {
+        let mut rollout = rollout();
+        for _ in 0..23 {
+            rollout.report(1.0, &reports(1e5, 0.01), &reports(1e5, 0.01));
+        }
+        assert_eq!((rollout.phase(), rollout.stage()), (&Phase::Running, 0));
+        rollout.report(1.0, &reports(1e5, 0.05), &reports(1e5, 0.01));
+        assert!(matches!(rollout.phase(), Phase::RolledBack { .. }), "{rollout:?}");
+    }
+
+    #[test]
+    fn vehicles_that_still_run_the_old_release_judge_the_new_one_after_the_last_stage() {
+        let mut rollout = rollout();
+        while *rollout.phase() == Phase::Running {
+            rollout.report(1.0, &reports(1e5, 0.01), &reports(1e5, 0.01));
+        }
+        assert_eq!(rollout.phase(), &Phase::Done);
+        rollout.report(1.0, &reports(1e5, 0.03), &reports(1e5, 0.01));
+        assert!(matches!(rollout.phase(), Phase::RolledBack { .. }), "{rollout:?}");
+    }
+
+    #[test]
+    fn records_of_rollouts_are_checked_when_they_are_read() {
+        let mut rollout = rollout();
+        rollout.report(1.0, &reports(1e5, 0.01), &reports(1e5, 0.01));
+        let whole = serde_json::to_value(&rollout).unwrap();
+        assert_eq!(serde_json::from_value::<Rollout>(whole.clone()).unwrap(), rollout);
+        let check = |pointer: &str, bad: serde_json::Value, expected: &str| {
+            let mut record = whole.clone();
+            *record.pointer_mut(pointer).unwrap() = bad;
+            let error = serde_json::from_value::<Rollout>(record).unwrap_err().to_string();
+            assert!(error.contains(expected), "{error}");
+        };
+        check("/stage", 4.into(), "4 is none of the plan's 4");
+        check("/hours_in_stage", (-1.0).into(), "is no time");
+        check("/plan/stages", serde_json::json!([]), "must rise");
+        check("/tests/0/verdict", "fine".into(), "unknown variant");
     }
 
     #[test]
