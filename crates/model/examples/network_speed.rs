@@ -25,7 +25,7 @@ struct Trunk {
 
 impl Trunk {
     fn forward(&self, images: Tensor<4>) -> Vec<Tensor<4>> {
-        self.neck.forward(self.backbone.forward(images))
+        self.neck.forward(self.backbone.forward(images), None)
     }
 }
 

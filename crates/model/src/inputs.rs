@@ -10,6 +10,7 @@ use crate::{
     config::{ImageConfig, SpaceConfig},
     lift::{Table, Tables},
     memory::{Fusion, Warp, Warps},
+    rays::rays,
 };
 
 /// A batch, on the device.
@@ -24,6 +25,9 @@ pub struct Inputs {
 pub struct MomentInputs {
     /// Normalised pictures `[batch * cameras, 3, height, width]`, the cameras of one sample after another.
     pub images: Tensor<4>,
+    /// Where the cells of the finest features look, `[batch * cameras, 5, rows, columns]`; in networks that
+    /// are told ([`crate::neck::NeckConfig::rays`]).
+    pub rays: Option<Tensor<4>>,
     /// Which pixels each voxel sees; in networks with a space.
     pub tables: Option<Tables>,
     /// Into the frame of the moment that remembers this one; in past moments.
@@ -85,12 +89,18 @@ impl NetworkConfig {
             };
             Warps::new(&pairs.map(warp).collect::<Vec<_>>(), device)
         });
-        MomentInputs { images: images(&self.image, moments, device), tables, warps }
+        let rays = self.neck.rays.then(|| rays(moments, self.features(0), device));
+        MomentInputs { images: images(&self.image, moments, device), rays, tables, warps }
+    }
+
+    /// Rows and columns of a level of the pyramid.
+    fn features(&self, level: usize) -> [usize; 2] {
+        let stride = FIRST_STRIDE << (self.neck.first + level);
+        [self.image.height, self.image.width].map(|side| side.div_ceil(stride))
     }
 
     fn tables(&self, space: &SpaceConfig, moments: &[&Moment], device: &Device) -> Tables {
-        let stride = FIRST_STRIDE << (self.neck.first + space.lift.level);
-        let size = [self.image.height, self.image.width].map(|side| side.div_ceil(stride));
+        let size = self.features(space.lift.level);
         let mut tables: Vec<Table> = Vec::with_capacity(moments.len());
         for (index, moment) in moments.iter().enumerate() {
             // Samples of one drive share their rig, unless it is augmented.

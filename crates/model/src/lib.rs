@@ -16,6 +16,7 @@ pub mod memory;
 pub mod neck;
 mod network;
 pub mod ops;
+mod rays;
 mod sample;
 mod scores;
 mod space;

@@ -164,7 +164,8 @@ impl Network {
 
     /// One moment up to its own space, with those heads of cameras that are wanted.
     fn see_with(&self, moment: &MomentInputs, wanted: impl Fn(&Head) -> bool) -> Seen {
-        let pyramid = self.neck.forward(self.backbone.forward(moment.images.clone()));
+        let stages = self.backbone.forward(moment.images.clone());
+        let pyramid = self.neck.forward(stages, moment.rays.as_ref());
         let features = Features { pyramid: pyramid.clone(), space: None };
         let cameras: Vec<Option<Output>> = self
             .heads

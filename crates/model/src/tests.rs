@@ -129,6 +129,27 @@ fn pictures_alone_are_learned_by_heart() {
     assert!(scores[0].0.starts_with("semantics.") && scores[0].1 > 0.9, "{scores:?}");
 }
 
+/// Two cameras that see the same are told apart by their calibration alone.
+#[test]
+fn cells_are_told_where_they_look() {
+    let device = Device::flex();
+    for rays in [false, true] {
+        device.seed(6);
+        let mut config = config("");
+        config.neck.rays = rays;
+        let network = Network::new(&config, &device).unwrap();
+        let inputs = network.inputs(&[sample()], &device).unwrap();
+        assert_eq!(
+            inputs.moments[0].rays.as_ref().map(|rays| rays.dims()),
+            rays.then_some([2, 5, 8, 16])
+        );
+        let said = network.forward(&inputs).heads.remove(0).remove(0).1;
+        let apart = said.clone().narrow(0, 0, 1) - said.narrow(0, 1, 1);
+        let apart: f32 = apart.abs().max().into_scalar();
+        assert_eq!(apart > 0.0, rays, "{apart}");
+    }
+}
+
 #[test]
 fn spaces_are_lifted_fused_and_have_gradients() {
     let device = Device::flex().autodiff();

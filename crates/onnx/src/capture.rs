@@ -52,6 +52,9 @@ impl Feed {
     /// Names and values, in the order of the file's inputs.
     pub(crate) fn named(&self) -> Vec<(String, AnyTensor)> {
         let mut named = vec![("images".to_owned(), AnyTensor::F4(self.moment.images.clone()))];
+        if let Some(rays) = &self.moment.rays {
+            named.push(("rays".to_owned(), AnyTensor::F4(rays.clone())));
+        }
         if let Some(tables) = &self.moment.tables {
             named.push(("lift_pixel".to_owned(), AnyTensor::I3(tables.pixel.clone())));
             named.push(("lift_weight".to_owned(), AnyTensor::F3(tables.weight.clone())));
@@ -87,7 +90,8 @@ impl Feed {
             known: past.known.clone().to_device(device),
         });
         let images = self.moment.images.clone().to_device(device);
-        Self { moment: MomentInputs { images, tables, warps: None }, past }
+        let rays = self.moment.rays.as_ref().map(|rays| rays.clone().to_device(device));
+        Self { moment: MomentInputs { images, rays, tables, warps: None }, past }
     }
 }
 

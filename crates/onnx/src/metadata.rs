@@ -30,6 +30,17 @@ pub fn entries(
             .to_string(),
         ),
     ];
+    if config.neck.rays {
+        let stride = FIRST_STRIDE << config.neck.first;
+        entries.push((
+            "omma.rays".to_owned(),
+            json!({
+                "features": [image.height.div_ceil(stride), image.width.div_ceil(stride)],
+                "channels": ["forward", "left", "up", "cosine_to_axis", "4_m_per_ground_distance"],
+            })
+            .to_string(),
+        ));
+    }
     let Some(space) = &config.space else { return entries };
     let stride = FIRST_STRIDE << (config.neck.first + space.lift.level);
     entries.push(("omma.grid".to_owned(), json!(space.grid).to_string()));

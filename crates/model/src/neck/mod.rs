@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Error, config,
-    ops::{ConvNorm, ConvSettings, halve, resize_nearest},
+    ops::{Conv, ConvNorm, ConvSettings, halve, resize_bilinear, resize_nearest},
+    rays,
 };
 
 /// Sizes of the pyramid.
@@ -22,6 +23,10 @@ pub struct NeckConfig {
     /// Stage of the backbone that the finest level is made of, from 0.
     #[serde(default)]
     pub first: usize,
+    /// Every level is told where its cells look, by the calibration: for depth and space, which differ between
+    /// cameras that see the same.
+    #[serde(default)]
+    pub rays: bool,
 }
 
 impl NeckConfig {
@@ -40,9 +45,12 @@ impl NeckConfig {
         let stages = &stages[self.first..];
         let lateral =
             |from: &usize| ConvNorm::linear(ConvSettings::new([*from, self.channels], 1), device);
+        let told = if self.rays { stages.len() } else { 0 };
+        let rays = |_| Conv::new(ConvSettings::new([rays::CHANNELS, self.channels], 1), device);
         let layer = |_| Layer::new(stages.len(), self.channels, device);
         Neck {
             laterals: stages.iter().map(lateral).collect(),
+            rays: (0..told).map(rays).collect(),
             layers: (0..self.repeats).map(layer).collect(),
             first: self.first,
         }
@@ -53,16 +61,28 @@ impl NeckConfig {
 #[derive(Module, Debug)]
 pub struct Neck {
     laterals: Vec<ConvNorm>,
+    /// One per level, or none.
+    rays: Vec<Conv>,
     layers: Vec<Layer>,
     first: usize,
 }
 
 impl Neck {
-    /// Levels of equal channels from the backbone's stages, finest first.
-    pub fn forward(&self, stages: Vec<Tensor<4>>) -> Vec<Tensor<4>> {
+    /// Levels of equal channels from the backbone's stages, finest first. `rays`: where the cells of the
+    /// finest look.
+    ///
+    /// # Panics
+    /// If `rays` are missing in a neck that is told them.
+    pub fn forward(&self, stages: Vec<Tensor<4>>, rays: Option<&Tensor<4>>) -> Vec<Tensor<4>> {
         let stages = stages.into_iter().skip(self.first);
         let levels = stages.zip(&self.laterals).map(|(stage, lateral)| lateral.forward(stage));
-        self.layers.iter().fold(levels.collect(), |levels, layer| layer.forward(levels))
+        let mut levels: Vec<_> = levels.collect();
+        for (level, told) in levels.iter_mut().zip(&self.rays) {
+            let rays = rays.expect("a neck that is told rays is given them").clone();
+            let [_, _, height, width] = level.dims();
+            *level = level.clone() + told.forward(resize_bilinear(rays, [height, width]));
+        }
+        self.layers.iter().fold(levels, |levels, layer| layer.forward(levels))
     }
 }
 
