@@ -74,6 +74,29 @@ impl Depth {
         self.edges_m().windows(2).map(|edges| 0.5 * (edges[0] + edges[1])).collect()
     }
 
+    /// Depth that is as likely too near as too far: `[images, 1, rows, columns]`, metres.
+    ///
+    /// A broad distribution reaches much farther behind than before, which draws its mean away.
+    fn median_m(&self, probability: Tensor<4>) -> Tensor<4> {
+        let [images, bins, rows, columns] = probability.dims();
+        let (device, plane) = (probability.device(), rows * columns);
+        let data = probability.into_data().convert::<f32>();
+        let shares = data.as_slice::<f32>().expect("converted to f32");
+        let edges = self.edges_m();
+        let mut median = Vec::with_capacity(images * plane);
+        for cell in 0..images * plane {
+            let first = cell / plane * bins * plane + cell % plane;
+            let (mut bin, mut before) = (0, 0.0);
+            while bin + 1 < bins && before + shares[first + bin * plane] < 0.5 {
+                before += shares[first + bin * plane];
+                bin += 1;
+            }
+            let part = ((0.5 - before) / shares[first + bin * plane]).clamp(0.0, 1.0);
+            median.push(edges[bin] + part * (edges[bin + 1] - edges[bin]));
+        }
+        Tensor::from_data(TensorData::new(median, [images, 1, rows, columns]), &device)
+    }
+
     /// Shares of the two bins around the nearest depth in each cell, `[bins, rows, columns]`: the mean of the
     /// bins under them is that depth. All zero where no depth within the bins is known.
     fn shares(&self, depth: &DepthMap, [rows, columns]: [usize; 2], shares: &mut [f32]) {
@@ -176,10 +199,8 @@ impl Task for Depth {
 
     fn decode(&self, output: &Output, samples: &[Sample], into: &mut [VectorSpace]) {
         let probability = softmax(named(output, "depth").without_autodiff(), 1);
-        let data = TensorData::new(self.centres_m(), [1, self.settings.bins, 1, 1]);
-        let centres = Tensor::<4>::from_data(data, &probability.device());
         // Planes are linear in inverse depth over the picture.
-        let inverse = (probability.clone() * centres).sum_dim(1).recip();
+        let inverse = self.median_m(probability.clone()).recip();
         let surest = probability.max_dim(1);
         let mut image = 0;
         for (sample, space) in samples.iter().zip(into) {
@@ -346,6 +367,23 @@ mod tests {
         check(0.5, None);
         check(60.0, None);
         check(0.0, None);
+    }
+
+    #[test]
+    fn the_median_splits_the_shares() {
+        let settings = DepthSettings { bins: 4, width: 16, ..DepthSettings::default() };
+        let head = Depth::new(&settings, &pyramid_shapes(), &Device::flex()).unwrap();
+        let edges = head.edges_m();
+        let check = |shares: [f32; 4], expected: f32| {
+            let probability = Tensor::<1>::from_floats(shares, &Device::flex());
+            let median: f32 = head.median_m(probability.reshape([1, 4, 1, 1])).into_scalar();
+            assert!((median - expected).abs() < 1e-4, "{shares:?}: {median}, not {expected}");
+        };
+        check([0.0, 1.0, 0.0, 0.0], 0.5 * (edges[1] + edges[2]));
+        check([0.5, 0.5, 0.0, 0.0], edges[1]);
+        check([0.25, 0.25, 0.25, 0.25], edges[2]);
+        check([0.1, 0.8, 0.05, 0.05], 0.5 * (edges[1] + edges[2]));
+        check([0.2, 0.0, 0.0, 0.8], edges[3] + 0.375 * (edges[4] - edges[3]));
     }
 
     #[test]
