@@ -2,7 +2,7 @@
 
 use burn::tensor::Device;
 use ommatidia_model::{Network, NetworkConfig, tasks::all_settings};
-use ommatidia_onnx::{Feed, check, decode, encode, engines, export, trial};
+use ommatidia_onnx::{Feed, check, decode, encode, engines, export, quantise::quantise, trial};
 
 const REGNET: &str =
     r#"kind = "regnet", stem = 8, widths = [8, 16], depths = [1, 1], group_width = 8"#;
@@ -95,8 +95,10 @@ fn every_lift_and_memory_is_exported() {
                 .into_iter()
                 .filter(|head| ["occupancy", "depth"].contains(&head.name()))
                 .collect();
-            let [inputs, outputs] = check_export(&config, 2);
             let remembers = !memory.is_empty();
+            config.neck.rays = remembers;
+            let [inputs, outputs] = check_export(&config, 2);
+            assert_eq!(inputs.contains(&"rays".to_owned()), remembers);
             assert_eq!(inputs.contains(&"memory_known".to_owned()), remembers);
             assert_eq!(outputs.contains(&"memory_next".to_owned()), remembers);
         }
@@ -126,6 +128,34 @@ fn one_file_serves_other_rigs() {
     assert_ne!(before, expected, "the rig should matter");
     let differences = check::compare(&mut *engine, &feed.values(), &expected).unwrap();
     assert!(differences.iter().all(|d| d.max_abs < 1e-4), "{differences:?}");
+}
+
+/// Layers of an attentive memory share their weight; in 8 bits too, every value has one maker.
+#[test]
+fn shared_weights_are_put_into_8_bits_once() {
+    let device = Device::flex();
+    device.seed(3);
+    let mut config =
+        config(REGNET, &format!("{SPACE}\nmemory = {{ fusion = \"attention\", moments = 2 }}"));
+    config.heads = all_settings().into_iter().filter(|h| h.name() == "occupancy").collect();
+    let network = Network::new(&config, &device).unwrap();
+    let feed = Feed::of(&network, &trial::sample(&config, 2), &device).unwrap();
+    let model = export(&network, &feed, &[]).unwrap();
+    let mut once = |index: usize| Ok((index == 0).then(|| feed.values()));
+    let (small, summary) = quantise(&model, &mut once).unwrap();
+    assert!(summary.layers > 0);
+    let graph = small.graph.as_ref().unwrap();
+    let mut made: Vec<&String> = graph.node.iter().flat_map(|node| &node.output).collect();
+    made.extend(graph.initializer.iter().map(|tensor| &tensor.name));
+    let values = made.len();
+    made.sort_unstable();
+    made.dedup();
+    assert_eq!(made.len(), values, "a value is made twice");
+    let mut engine = engines::load(engines::BUILT[0], &encode(&small), 1).unwrap();
+    let expected = check::expected(&network, &feed);
+    for difference in check::compare(&mut *engine, &feed.values(), &expected).unwrap() {
+        assert!(difference.max_abs < 0.2 * difference.magnitude.max(1.0), "{difference:?}");
+    }
 }
 
 #[test]

@@ -4,7 +4,7 @@
 mod plan;
 mod ranges;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use crate::{
     Error,
@@ -78,6 +78,7 @@ fn rewrite(graph: &mut Graph, plan: &Plan, steps: &HashMap<String, Step>) {
     let tensors: HashMap<String, Tensor> =
         graph.initializer.iter().map(|tensor| (tensor.name.clone(), tensor.clone())).collect();
     let mut nodes = Vec::with_capacity(graph.node.len() * 2);
+    let mut weights: HashSet<String> = HashSet::new();
     let given = graph.input.iter().map(|input| &input.name);
     for (name, step) in given.filter_map(|name| Some((name, steps.get(name)?))) {
         nodes.extend(round_trip(name, *step, &mut constants));
@@ -91,7 +92,10 @@ fn rewrite(graph: &mut Graph, plan: &Plan, steps: &HashMap<String, Step>) {
         if plan.nodes.contains(&index) {
             let step = graph.node[index].input.first().and_then(|name| steps.get(name));
             if let Some(step) = step {
-                nodes.extend(weigh(&mut node, *step, &tensors, &mut constants));
+                let made = weigh(&mut node, *step, &tensors, &mut constants);
+                // Layers that share a weight read it from one node.
+                nodes
+                    .extend(made.into_iter().filter(|made| weights.insert(made.output[0].clone())));
             }
         }
         let made: Vec<String> = node.output.clone();
@@ -156,12 +160,14 @@ fn weigh(
         vec![Node::new("DequantizeLinear", &[&small_name, &scale, &zero], &[&kept]).with(axis)];
     node.input[1] = kept;
     let bias = node.input.get(2).and_then(|name| Some((name, tensors.get(name)?.as_floats()?)));
-    if let Some((name, values)) = bias {
+    if let Some((_, values)) = bias {
         let scales: Vec<f32> = scales.iter().map(|scale| scale * input.scale).collect();
         let whole = |(value, scale): (&f32, &f32)| (value / scale).round() as i32;
         let raw = values.iter().zip(&scales).flat_map(|pair| whole(pair).to_le_bytes()).collect();
+        // Its steps are those of the layer's input too: layers that share it each have their own.
+        let own = &node.output[0];
         let [small, scale, zero, kept] =
-            ["int32", "scale", "zero", "kept"].map(|part| format!("{name}_{part}"));
+            ["int32", "scale", "zero", "kept"].map(|part| format!("{own}_bias_{part}"));
         let count = [scales.len()];
         constants.insert(small.clone(), Tensor::raw(&small, &count, data_type::INT32, raw));
         constants.insert(scale.clone(), Tensor::floats(&scale, &count, &scales));
