@@ -1,6 +1,9 @@
 //! How samples are cut from clips.
 
 use ommatidia_geometry::{Ego, Pose, Timestamp, World};
+use ommatidia_model::NetworkConfig;
+
+use crate::TrainConfig;
 
 /// How samples are cut from clips.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -31,6 +34,34 @@ pub(super) type Place = (Timestamp, Option<Pose<World, Ego>>);
 impl Window {
     /// One moment alone.
     pub const SINGLE: Self = Self { moments: 1, spacing: Spacing::Frames(1) };
+
+    /// As a configuration asks; a memory that is never shown a past, and a past that nobody looks at, are
+    /// refused.
+    ///
+    /// # Errors
+    /// Names the setting and what would fit.
+    pub fn of(config: &TrainConfig<NetworkConfig>) -> Result<Self, String> {
+        let memory = config.network.space.as_ref().and_then(|space| space.memory.as_ref());
+        let (moments, stride) = (config.data.moments, config.data.stride);
+        let spacing = match (memory, moments, stride) {
+            (Some(_), 1, _) => {
+                return Err("network.space.memory learns from data.moments of 2 or more; it is 1"
+                    .to_owned());
+            }
+            (None, 2.., _) => {
+                return Err(format!(
+                    "data.moments is {moments}, and without network.space.memory nothing reads the past; \
+                     give it a memory, or set 1"
+                ));
+            }
+            (Some(memory), _, 0) => Spacing::Memory { s: memory.spacing_s, m: memory.spacing_m },
+            (None, _, 0) => {
+                return Err("data.stride is 0, which leaves it to network.space.memory; there is none, give 1 or more".to_owned());
+            }
+            _ => Spacing::Frames(stride),
+        };
+        Ok(Self { moments, spacing })
+    }
 
     /// The frames of each sample, oldest first: of every frame with enough others before it if they must be
     /// `whole`, of every frame otherwise.

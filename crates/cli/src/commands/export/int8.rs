@@ -138,6 +138,14 @@ pub(super) fn run(
     let example = values(trained, &chosen, chosen.places.len() / 2)?;
     let engines: Vec<InEngine> =
         names.iter().map(|name| compare(name, file, &bytes, &example, common)).collect();
+    if engines.iter().all(|engine| engine.why_not.is_some()) {
+        let why = |of: &InEngine| Some(format!("{}: {}", of.engine, of.why_not.as_ref()?));
+        let why: Vec<String> = engines.iter().filter_map(why).collect();
+        return Err(Failure::Environment(miette::miette!(
+            "no engine of this build runs the 8-bit file, so it is not written: {}",
+            why.join("; ")
+        )));
+    }
     let cost = cost(trained, arguments, &bytes, &engines, common)?;
     let int8 = Int8 {
         bytes: bytes.len(),
@@ -206,7 +214,7 @@ fn cost(
         )));
     };
     let mut runs = engines::load(&engine.engine, small, common.threads.unwrap_or(0))?;
-    let set = Dataset::open(&arguments.evaluate, "val", work::window(trained), &trained.taxonomy)?;
+    let set = Dataset::open(&arguments.evaluate, "val", work::window(trained)?, &trained.taxonomy)?;
     let chosen = Chosen::of(vec![Box::new(set)], arguments.samples);
     let bar = progress::bar(common, "evaluate", Some(chosen.places.len() as u64));
     let mut spaces: [Vec<VectorSpace>; 2] = Default::default();

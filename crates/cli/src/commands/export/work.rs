@@ -8,7 +8,7 @@ use ommatidia_onnx::check::{self, Difference};
 use ommatidia_onnx::engines::{self, Engine, Value};
 use ommatidia_onnx::{Feed, OPSET, encode, export, metadata, trial};
 use ommatidia_store::{Error as StoreError, atomic};
-use ommatidia_train::data::{ClipSource, Pictures, Source, Spacing, Window, fit};
+use ommatidia_train::data::{ClipSource, Pictures, Source, Window, fit};
 use ommatidia_train::run as folder;
 use serde::Serialize;
 
@@ -184,7 +184,7 @@ pub(super) fn source(path: &Path, trained: &Trained) -> Result<Box<dyn Source>, 
     let source: Box<dyn Source> = if path.is_dir() {
         Box::new(Pictures::unlabelled(path)?)
     } else {
-        Box::new(ClipSource::unlabelled(path, window(trained))?)
+        Box::new(ClipSource::unlabelled(path, window(trained)?)?)
     };
     match source.is_empty() {
         true => Err(Failure::input(format!("{} holds no frame", path.display()))),
@@ -192,15 +192,10 @@ pub(super) fn source(path: &Path, trained: &Trained) -> Result<Box<dyn Source>, 
     }
 }
 
-/// A network with memory is checked with something in it.
-pub(super) fn window(trained: &Trained) -> Window {
-    let data = &trained.config.data;
-    let memory = trained.config.network.space.as_ref().and_then(|space| space.memory.as_ref());
-    let spacing = match (memory, data.stride) {
-        (Some(memory), 0) => Spacing::Memory { s: memory.spacing_s, m: memory.spacing_m },
-        (_, stride) => Spacing::Frames(stride.max(1)),
-    };
-    Window { moments: data.moments.max(1 + trained.network.remembered()), spacing }
+/// As it was trained, with as much before it as it remembers.
+pub(super) fn window(trained: &Trained) -> Result<Window, Failure> {
+    let window = Window::of(&trained.config).map_err(Failure::input)?;
+    Ok(Window { moments: window.moments.max(1 + trained.network.remembered()), ..window })
 }
 
 /// Cameras that a run was trained with.

@@ -8,7 +8,7 @@ use clap::ValueEnum;
 use ommatidia_model::{Network, NetworkConfig};
 use ommatidia_scene::{Input, Provenance, Taxonomy};
 use ommatidia_store::{Error as StoreError, atomic};
-use ommatidia_train::data::{Dataset, Source, Spacing, Window};
+use ommatidia_train::data::{Dataset, Source, Window};
 use ommatidia_train::weights::Imported;
 use ommatidia_train::{Job, TrainConfig, Validation, presets, run};
 use serde_json::{Value, json};
@@ -77,8 +77,8 @@ pub(super) fn resolve(
     }
     let taxonomy = read_taxonomy(&config.taxonomy)?;
 
-    let window =
-        window(&config).map_err(|what| Failure::input(format!("{}: {what}", arguments.config)))?;
+    let window = Window::of(&config)
+        .map_err(|what| Failure::input(format!("{}: {what}", arguments.config)))?;
     let training = Dataset::open(&arguments.data, "train", window, &taxonomy)?;
     config.steps = steps(arguments, &config, training.len())?;
     config.check().map_err(|what| Failure::input(format!("{}: {what}", arguments.config)))?;
@@ -140,32 +140,6 @@ fn seconds(minutes: f64) -> Result<f64, Failure> {
         return Ok(60.0 * minutes);
     }
     Err(Failure::input(format!("--minutes {minutes}: give a positive number")))
-}
-
-/// How samples are cut from clips; a memory that is never shown a past, and a past that nobody looks at, are
-/// refused.
-fn window(config: &TrainConfig<NetworkConfig>) -> Result<Window, String> {
-    let memory = config.network.space.as_ref().and_then(|space| space.memory.as_ref());
-    let (moments, stride) = (config.data.moments, config.data.stride);
-    let spacing = match (memory, moments, stride) {
-        (Some(_), 1, _) => {
-            return Err(
-                "network.space.memory learns from data.moments of 2 or more; it is 1".to_owned()
-            );
-        }
-        (None, 2.., _) => {
-            return Err(format!(
-                "data.moments is {moments}, and without network.space.memory nothing reads the past; \
-                 give it a memory, or set 1"
-            ));
-        }
-        (Some(memory), _, 0) => Spacing::Memory { s: memory.spacing_s, m: memory.spacing_m },
-        (None, _, 0) => {
-            return Err("data.stride is 0, which leaves it to network.space.memory; there is none, give 1 or more".to_owned());
-        }
-        _ => Spacing::Frames(stride),
-    };
-    Ok(Window { moments, spacing })
 }
 
 /// Scores are named after their tasks; which of a task's there are is known once it is measured.
