@@ -2,7 +2,8 @@
 //!
 //! Nothing in a file is executed: of a pickle only what describes tensors is understood, and everything else
 //! is refused or passed over. Lengths and places are checked before they are used, and numbers are unpacked
-//! only when they are asked for, so memory stays within the file's size and the tensors taken.
+//! only when they are asked for, so memory stays within the file's size, some hundred MB of description, and the
+//! tensors taken.
 
 mod archive;
 mod pickle;

@@ -10,6 +10,8 @@ const MAX_BYTES: usize = 8 << 20;
 /// Longest names and most dimensions: what is referred to often is copied often.
 pub(super) const MAX_NAME: usize = 256;
 const MAX_DIMENSIONS: usize = 16;
+/// Most values: a hundred thousand tensors have fewer.
+const MAX_NODES: usize = 2 << 20;
 const CUT: &str = "its description of tensors is damaged or cut short; fetch the file again";
 
 /// A tensor as the pickle tells of it; nothing is checked yet.
@@ -88,6 +90,9 @@ pub(super) fn read(bytes: &[u8]) -> Result<Pickle, String> {
             return Ok(Pickle { nodes: machine.nodes, root, length: machine.at });
         }
         machine.step(operation)?;
+        if machine.nodes.len() > MAX_NODES {
+            return Err(format!("it describes more than {MAX_NODES} things; it is no state dict"));
+        }
     }
 }
 

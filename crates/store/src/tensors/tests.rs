@@ -57,6 +57,13 @@ fn what_is_no_state_dict_is_refused() {
 }
 
 #[test]
+fn a_pickle_of_nothing_but_values_is_refused() {
+    // PROTO 2, then empty tuples without end: each byte would be a value in memory.
+    let bytes = [&[0x80, 2][..], &vec![b')'; 3 << 20]].concat();
+    assert!(super::pickle::read(&bytes).unwrap_err().contains("more than"), "not refused");
+}
+
+#[test]
 fn numbers_must_be_finite() {
     let at = PLAIN.windows(4).rposition(|bytes| bytes == 0.5_f32.to_le_bytes()).unwrap();
     let mut bytes = PLAIN.to_vec();
