@@ -237,7 +237,9 @@ fn one(
     };
     let network = (&trained.network, &trained.device);
     let memory = trained.config.network.space.as_ref().is_some_and(|space| space.memory.is_some());
-    if memory && subject.pictures.is_none() {
+    let streamed = memory && subject.pictures.is_none();
+    let blind = subject.poses.iter().filter(|pose| pose.is_none()).count() as u64;
+    if streamed {
         predict_stream(network, &*subject.source, sizes.0, &skipped, &mut each)?;
     } else {
         predict(network, &*subject.source, sizes, &skipped, &mut each)?;
@@ -246,9 +248,17 @@ fn one(
     finish(trained, subject, writer)?;
     let mut skipped = skipped.all();
     skipped.extend(tracks.as_ref().and_then(Tracks::skipped));
+    skipped.extend((streamed && blind > 0).then(|| Skipped {
+        what: "memory of a frame's past".to_owned(),
+        why: POSELESS.to_owned(),
+        count: blind,
+    }));
     let tracks = tracks.map(|tracks| tracks.tracker.started());
     Ok(Predicted { clip: input.to_owned(), labels, frames, tracks, skipped })
 }
+
+/// Why something that follows the vehicle is left out of a frame.
+const POSELESS: &str = "the clip has no pose there";
 
 /// Numbers of objects over time.
 struct Tracks {
@@ -272,8 +282,8 @@ impl Tracks {
     }
 
     fn skipped(&self) -> Option<Skipped> {
-        let (what, why) = ("numbers of a frame's objects", "the clip has no pose there");
-        let skipped = Skipped { what: what.to_owned(), why: why.to_owned(), count: self.lost };
+        let what = "numbers of a frame's objects".to_owned();
+        let skipped = Skipped { what, why: POSELESS.to_owned(), count: self.lost };
         (self.lost > 0).then_some(skipped)
     }
 }

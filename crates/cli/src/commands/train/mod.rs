@@ -32,7 +32,8 @@ pub(crate) struct TrainArguments {
     /// A training in TOML, or a preset: camvid, nano, nano-temporal
     #[arg(value_name = "CONFIG|PRESET")]
     config: String,
-    /// Folders of pictures (train/ and val/ within, beside trainannot/ and valannot/)
+    /// Clips with labels beside them, folders of such, or folders of pictures (train/ and val/ within, beside
+    /// trainannot/ and valannot/)
     #[arg(long, required = true, num_args = 1.., value_name = "DIR")]
     data: Vec<PathBuf>,
     /// What is measured on, if it is not within --data
