@@ -17,6 +17,7 @@ const LAYERS: &[&[&str]] = &[
     &["onnx", "train"],
     &["view"],
     &["fleet", "view-rerun", "python", "cluster"],
+    &["fleet-server"],
     &["cli"],
 ];
 /// Crates that never touch files, and what would let them.

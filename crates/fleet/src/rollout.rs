@@ -241,6 +241,33 @@ impl Rollout {
         self.phase = Phase::RolledBack { reason: format!("emergency stop: {reason}") };
     }
 
+    /// A person halts it: it reaches no vehicle more until [`Self::resume`]. Whether it was running.
+    pub fn pause(&mut self, reason: &str) -> bool {
+        let running = self.phase == Phase::Running;
+        if running {
+            self.phase = Phase::Paused { reason: reason.to_owned() };
+        }
+        running
+    }
+
+    /// Checks what was kept elsewhere and read back.
+    ///
+    /// # Errors
+    /// [`Error::Setting`].
+    pub fn validate(&self) -> Result<(), Error> {
+        self.plan.validate()?;
+        if self.stage >= self.plan.stages.len() {
+            let problem = "must be one of the plan's".to_owned();
+            return Err(Error::Setting { setting: "stage", problem });
+        }
+        Ok(())
+    }
+
+    /// How it is rolled out.
+    pub fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
     /// A person lets a paused stage go on, from its beginning. Whether it was paused.
     pub fn resume(&mut self) -> bool {
         let paused = matches!(self.phase, Phase::Paused { .. });
@@ -343,6 +370,8 @@ mod tests {
         );
         assert!(!rollout.offers() && rollout.reach() == 1_000);
         assert!(rollout.resume() && !rollout.resume());
+        assert!(rollout.pause("holidays") && !rollout.pause("again") && !rollout.offers());
+        assert!(rollout.resume() && rollout.offers());
         rollout.emergency_stop("fire");
         assert_eq!(rollout.reach(), 0);
     }

@@ -15,7 +15,7 @@ use std::fmt;
 use thiserror::Error;
 
 pub use client::{Link, Repository, Retrieval, Transport, Unavailable, Watch};
-pub use key::{KeyPair, PublicKey, key_id};
+pub use key::{KeyPair, KeyValue, PublicKey, key_id};
 pub use metadata::{
     DelegatedRole, Delegations, Document, Hashes, MetaFile, RoleKeys, Root, Snapshot, TargetFile,
     Targets, Timestamp,
