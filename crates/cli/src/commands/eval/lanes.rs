@@ -23,7 +23,7 @@ pub(super) struct LaneArguments {
     #[arg(long, value_name = "FILE|DIR")]
     truth: PathBuf,
     /// What both are
-    #[arg(long)]
+    #[arg(long, default_value = "labels")]
     format: LaneFormat,
     /// CULane: images to evaluate, a path per line; all of the truth without it
     #[arg(long, value_name = "LIST.txt")]
@@ -59,5 +59,6 @@ fn describe(result: &Value, names: &[&str]) -> String {
     let row = |name: &&str| {
         result[*name].as_f64().map(|value| vec![(*name).to_owned(), format!("{value:.5}")])
     };
-    output::table(&["lanes", "value"], names.iter().filter_map(row))
+    let skipped = super::skipped_row(result["skipped_frames"].as_u64().unwrap_or(0) as usize);
+    output::table(&["lanes", "value"], names.iter().filter_map(row).chain(skipped))
 }

@@ -9,7 +9,7 @@ use ommatidia_scene::LaneGraph;
 use ommatidia_store::results::json;
 
 use super::super::runs::Evaluated;
-use super::super::{Truth, open_labels, open_truth};
+use super::super::{Truth, all_frames, open_labels, open_truth};
 use super::describe;
 use crate::failure::Failure;
 
@@ -53,10 +53,15 @@ pub(super) fn labels(truth: &Path, predictions: &Path) -> Result<Evaluated, Fail
     };
     let drive = labels.manifest().clip.id.to_string();
     let (mut names, mut sides) = (Vec::new(), (Vec::new(), Vec::new()));
-    for &timestamp in labels.frames() {
-        let (Some(own), Some(true_lanes)) = (labels.lanes(timestamp)?, truth.lanes(timestamp)?)
-        else {
-            continue;
+    let mut skipped = 0;
+    for timestamp in all_frames(&labels, &truth) {
+        let (own, true_lanes) = match (labels.lanes(timestamp)?, truth.lanes(timestamp)?) {
+            (Some(own), Some(true_lanes)) => (own, true_lanes),
+            (None, None) => continue,
+            _ => {
+                skipped += 1;
+                continue;
+            }
         };
         sides.0.push(frame(&true_lanes));
         sides.1.push(frame(&own));
@@ -69,6 +74,7 @@ pub(super) fn labels(truth: &Path, predictions: &Path) -> Result<Evaluated, Fail
     for of_elements in ["det_t", "top_lt", "ols"] {
         found.result[of_elements] = serde_json::Value::Null;
     }
+    found.result["skipped_frames"] = skipped.into();
     found.text = describe(&found.result, &["det_l", "top_ll"]);
     Ok(found)
 }
