@@ -38,6 +38,14 @@ impl Failure {
         Self::Input(miette::miette!("{message}"))
     }
 
+    /// What is to be said of it.
+    pub(crate) fn message(&self) -> String {
+        match self {
+            Self::Input(report) | Self::Environment(report) => report.to_string(),
+            Self::Interrupted => "interrupted".to_owned(),
+        }
+    }
+
     /// The process's exit code.
     pub(crate) fn exit_code(&self) -> u8 {
         match self {

@@ -34,6 +34,7 @@ impl Workshop {
             .collect();
         fs::write(self.at("weights"), weights).unwrap();
         fs::write(self.at("zeros"), [0; 4]).unwrap();
+        fs::write(self.at("text"), "what is in it does not matter here").unwrap();
         let plan = format!(
             r#"
             name = "net"
@@ -41,6 +42,8 @@ impl Workshop {
             requires = {{ runtime = "0.1.0", hardware = ["bench"], memory_bytes = 1000 }}
             files = [
                 {{ path = "weights.bin", role = "weights", from = "weights" }},
+                {{ path = "model.onnx", role = "onnx", from = "text" }},
+                {{ path = "taxonomy.toml", role = "taxonomy", from = "text" }},
                 {{ path = "replay/y.bin", role = "replay", from = "zeros" }},
             ]
             metrics = [{{ name = "miou", value = 0.5, low = 0.4, high = 0.6, confidence = 0.95 }}]
@@ -170,8 +173,103 @@ fn a_vehicle_updates_itself_from_two_repositories() {
     assert_eq!(json(&["vehicle", "confirm", vehicle])["confirmed"], true);
     assert_eq!(json(&["vehicle", "status", vehicle])["active"]["status"], "good");
     assert!(String::from_utf8_lossy(&update(&["--no-gate"]).stdout).contains("up_to_date"));
+    // A network that fails and a gate that cannot be run are no refusals.
+    let unreachable = "http://127.0.0.1:9";
+    let update_from = |director: &str| {
+        let sources = ["--director", director, "--image", &images_url, "--no-gate"];
+        let time = ["--time-key", text(&time_key)];
+        run(&[&["vehicle", "update", vehicle], &sources[..], &time[..]].concat())
+    };
+    assert_eq!(update_from(unreachable).status.code(), Some(4));
+    // Revoked, it is left for the release before it.
+    let back = ["--images", images_text, "--assign", "front=net-1.omma", "--revoke", "net-2.omma"];
+    workshop.publish(director_text, &back);
+    let returned = update_from(&director_url);
+    let message = String::from_utf8_lossy(&returned.stdout);
+    assert!(returned.status.success() && message.contains("revoked net-2.omma"), "{message}");
+    assert_eq!(json(&["vehicle", "start", vehicle])["images"]["front"]["release"], 1);
+    let fail = ["vehicle", "fail", vehicle, "--reason", "it hung"];
+    refused(&fail, &["holds no good release"]);
+    refused(&[&provision[..], &roots].concat(), &["provisioned before"]);
+}
+
+#[test]
+fn a_failure_returns_to_the_release_before() {
+    let workshop = Workshop::new();
+    let (first, second) = (workshop.bundle(1), workshop.bundle(2));
+    let (images, director) = (workshop.at("images"), workshop.at("director"));
+    let (images, director) = (text(&images), text(&director));
+    workshop.root(images);
+    workshop.root(director);
+    workshop.publish(images, &["--add", text(&first), "--add", text(&second)]);
+    let assign = ["--vehicle", "VIN1", "--images", images, "--assign", "front=net-2.omma"];
+    workshop.publish(director, &assign);
+    let vehicle = workshop.at("vehicle");
+    let vehicle = text(&vehicle);
+    let provision = |ecus: &[&str], roots: [&str; 2]| {
+        let mut arguments = vec!["vehicle", "provision", vehicle, "--name", "VIN1"];
+        ecus.iter().for_each(|ecu| arguments.extend(["--ecu", ecu]));
+        arguments.extend(["--director-root", roots[0], "--image-root", roots[1]]);
+        arguments.into_iter().map(str::to_owned).collect::<Vec<_>>()
+    };
+    let refuse = |ecus: &[&str], words: &[&str]| {
+        let arguments = provision(ecus, ["none", "none"]);
+        refused(&arguments.iter().map(String::as_str).collect::<Vec<_>>(), words);
+    };
+    refuse(&["a:bench=none", "a:bench=none"], &["two computers called a"]);
+    refuse(&[&format!("a:orin={}", text(&first))], &["it is for bench, and this is orin"]);
+    let root = |repository: &str| format!("{repository}/metadata/1.root.json");
+    let front = format!("front:bench={}", text(&first));
+    let arguments = provision(&[&front], [&root(director), &root(images)]);
+    json(&arguments.iter().map(String::as_str).collect::<Vec<_>>());
+    let time = workshop.at("time");
+    let update = ["vehicle", "update", vehicle, "--director", director, "--image", images];
+    let update = [&update[..], &["--time-key", text(&time)]].concat();
+    refused(&[&update[..], &["--no-gate", "--trial-starts", "0"]].concat(), &["trial-starts"]);
+    let missing = run(&[&update[..], &["--gate", "/nowhere/gate"]].concat());
+    assert_eq!(missing.status.code(), Some(4), "a missing program is no refusal");
+    let unfit = run(&[&update[..], &["--no-gate", "--memory", "10"]].concat());
+    assert_eq!(unfit.status.code(), Some(1));
+    json(&[&update[..], &["--no-gate"]].concat());
+    assert_eq!(json(&["vehicle", "start", vehicle])["images"]["front"]["release"], 2);
+    assert_eq!(json(&["vehicle", "confirm", vehicle])["confirmed"], true);
     json(&["vehicle", "fail", vehicle, "--reason", "it hung"]);
     assert_eq!(json(&["vehicle", "start", vehicle])["images"]["front"]["release"], 1);
+}
+
+#[test]
+fn releases_are_complete_and_stay_as_they_are() {
+    let workshop = Workshop::new();
+    let first = workshop.bundle(1);
+    let images = workshop.at("images");
+    let images = text(&images);
+    workshop.root(images);
+    let staged = json(&["bundle", "targets", images, "--add", text(&first)]);
+    let staged = staged["staged"].as_str().unwrap();
+    // Whoever signs sees what.
+    let key = workshop.at("targets");
+    let signed = json(&["bundle", "sign", staged, "--key", text(&key)]);
+    let says = signed["signed"][0]["says"][0].as_str().unwrap();
+    let sha256 = json(&["bundle", "verify", text(&first)])["sha256"].clone();
+    assert!(says.contains("net-1.omma") && says.contains(sha256.as_str().unwrap()), "{says}");
+    let root = format!("{images}/staging/root.json");
+    let signed = json(&["bundle", "sign", &root, "--key", text(&workshop.at("root1"))]);
+    let says = signed["signed"][0]["says"].to_string();
+    assert!(says.contains("role root: 2 of ") && says.contains("role targets: 1 of "), "{says}");
+    json(&["bundle", "publish", images, "--key", text(&workshop.at("online"))]);
+    // Made again with other weights, release 1 is another file.
+    let plan = fs::read_to_string(workshop.at("plan.toml")).unwrap();
+    fs::write(workshop.at("weights"), [7; 80]).unwrap();
+    let create = |plan: &str| {
+        fs::write(workshop.at("plan.toml"), plan).unwrap();
+        json(&["bundle", "create", text(&workshop.at("plan.toml")), "--out", text(&first)]);
+    };
+    create(&plan);
+    let add = ["bundle", "targets", images, "--add", text(&first)];
+    refused(&add, &["net-1.omma is public with other content"]);
+    create(&plan.replace("\"onnx\"", "\"document\"").replace("release = 1", "release = 2"));
+    refused(&add, &["a file of role onnx"]);
+    refused(&[&add[..], &["--expires", "2020-01-01T00:00:00Z"]].concat(), &["would expire"]);
 }
 
 #[test]

@@ -86,6 +86,14 @@ pub enum Error {
         path: String,
         /// What happened.
         problem: String,
+        /// Whether the rest may come another time.
+        interrupted: bool,
+    },
+    /// Somebody else changes the vehicle.
+    #[error("{problem}; try again")]
+    Busy {
+        /// What happened.
+        problem: String,
     },
     /// The candidate does not compute what its release computed.
     #[error("the replay gate refused the update: {reason}")]
@@ -107,8 +115,14 @@ impl Error {
         Self::Io { what: what.into(), cause }
     }
 
-    /// Whether the machine or the network is at fault and trying again may help.
+    /// Whether the machine or the network is at fault and trying again may help. What a server does not
+    /// have, or has with other content or size, is no such thing.
     pub fn is_environment(&self) -> bool {
-        matches!(self, Self::Io { .. })
+        match self {
+            Self::Io { .. } | Self::Busy { .. } => true,
+            Self::Download { interrupted, .. } => *interrupted,
+            Self::Metadata { refusal, .. } => refusal.is_environment(),
+            _ => false,
+        }
     }
 }

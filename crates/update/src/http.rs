@@ -1,6 +1,6 @@
 //! Files from a web server.
 
-use std::io::{self, Read};
+use std::io::Read;
 use std::time::Duration;
 
 use crate::tuf::{Transport, Unavailable};
@@ -39,14 +39,10 @@ impl Transport for Http {
         }
         let response = request.call().map_err(|cause| failed(cause.to_string()))?;
         let status = response.status().as_u16();
-        let mut body = response.into_body().into_reader();
+        let body = response.into_body().into_reader();
         match status {
-            200 => {
-                // A server without ranges starts over.
-                let skipped = io::copy(&mut Read::take(&mut body, offset), &mut io::sink());
-                skipped.map_err(|cause| failed(cause.to_string()))?;
-                Ok(Box::new(body))
-            }
+            200 if offset > 0 => Err(Unavailable::NoRanges),
+            200 => Ok(Box::new(body)),
             206 if offset > 0 => Ok(Box::new(body)),
             403 | 404 => Err(Unavailable::Missing),
             status => Err(failed(format!("the server answered {status}"))),

@@ -2,12 +2,13 @@
 //! is what still lacks signatures.
 //!
 //! Root and targets are drawn up here, carried as files to where their keys are, signed there
-//! ([`crate::tuf::editor::sign`]) and brought back; [`publish`] checks them as a client would before it
-//! lets anyone see them, and adds snapshot and timestamp with the keys that stay online.
+//! ([`crate::tuf::editor::sign`]) and brought back; [`publish`] adds snapshot and timestamp with the keys that
+//! stay online, and lets anyone see the four only after a client that had the last ones believed them.
 
 use std::collections::BTreeMap;
 use std::io::{self, Read};
 
+use ring::digest::{Context, SHA256};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
@@ -16,14 +17,15 @@ use crate::disk::{self, Disk, OnDisk, ReadAt, Section};
 use crate::tuf::editor::{self, Edition};
 use crate::tuf::{
     Document, KeyPair, PublicKey, Refusal, RoleKeys, Root, Snapshot, TargetFile, Targets,
-    Timestamp, Transport, Trusted, Unavailable, UtcTime, check_by_root, key_id,
+    Timestamp, Transport, Trusted, Unavailable, UtcTime, check_by_root, key_id, to_hex,
 };
-use crate::vehicle::sha256_of;
+use crate::uptane::is_delta;
 
 /// A root that waits for signatures.
 pub const STAGED_ROOT: &str = "staging/root.json";
 /// Targets that wait for signatures.
 pub const STAGED_TARGETS: &str = "staging/targets.json";
+const TIMESTAMP: &str = "metadata/timestamp.json";
 const MAX_METADATA_BYTES: u64 = 5_000_000;
 const PIECE_BYTES: usize = 1 << 20;
 
@@ -47,6 +49,8 @@ pub struct Change {
     pub clear: bool,
     /// In a director's repository: the vehicle.
     pub vehicle: Option<String>,
+    /// In a director's repository: contents (SHA-256, hexadecimal) that the vehicle must not run any more.
+    pub revoke: Vec<String>,
 }
 
 /// Stages the next root. Roles that are not assigned keep their keys.
@@ -96,21 +100,51 @@ fn empty_root() -> Root {
 /// Stages the next targets: those staged or published last, with a change.
 ///
 /// # Errors
-/// [`Error::Metadata`], [`Error::Io`].
+/// [`Error::Plan`] if a name is public with other content, which vehicles that have it would refuse for
+/// ever, or if something listed is revoked; [`Error::Metadata`], [`Error::Io`].
 pub fn stage_targets(disk: &dyn Disk, change: Change, expires: UtcTime) -> Result<u64, Error> {
     let published = newest::<Targets>(disk, "targets")?;
+    check_unchanged(published.as_ref(), &change)?;
     let version = published.as_ref().map_or(1, |last| last.version + 1);
     let staged = read::<Targets>(disk, STAGED_TARGETS, "targets")?;
-    let nothing = || Targets { targets: BTreeMap::new(), delegations: None, vehicle: None };
+    let nothing = || Targets {
+        targets: BTreeMap::new(),
+        delegations: None,
+        vehicle: None,
+        revoked: Vec::new(),
+    };
     let mut targets = staged.or(published).map_or_else(nothing, |last| last.body);
     if change.clear {
         targets.targets.clear();
     }
     targets.targets.extend(change.add);
     targets.vehicle = change.vehicle.or(targets.vehicle);
+    targets.revoked.extend(change.revoke);
+    targets.revoked.sort();
+    targets.revoked.dedup();
+    let is_revoked = |target: &TargetFile| {
+        target.hashes.get("sha256").is_some_and(|sha256| targets.revoked.contains(sha256))
+    };
+    if let Some((name, _)) = targets.targets.iter().find(|(_, target)| is_revoked(target)) {
+        let problem = format!("{name} is assigned and revoked; assign another release");
+        return Err(Error::Plan { problem });
+    }
     let bytes = editor::unsigned("targets", Edition { version, expires }, &targets);
     disk::replace(disk, STAGED_TARGETS, &bytes)?;
     Ok(version)
+}
+
+/// A delta may be made anew; what it leads to stays the same.
+fn check_unchanged(published: Option<&Document<Targets>>, change: &Change) -> Result<(), Error> {
+    let Some(published) = published else { return Ok(()) };
+    for (name, target) in change.add.iter().filter(|(name, _)| !is_delta(name)) {
+        let old = published.body.targets.get(name);
+        if old.is_some_and(|old| old.hashes != target.hashes) {
+            let problem = format!("{name} is public with other content; give it a new release");
+            return Err(Error::Plan { problem });
+        }
+    }
+    Ok(())
 }
 
 /// What is staged or published last.
@@ -123,7 +157,8 @@ pub fn targets(disk: &dyn Disk) -> Result<Option<Targets>, Error> {
     Ok(last.map(|document| document.body))
 }
 
-/// Copies a file to where it is served and says how it is listed.
+/// Copies a file to where it is served and says how it is listed. Reads it once, so that what is listed is
+/// what is served.
 ///
 /// # Errors
 /// [`Error::Io`].
@@ -133,26 +168,28 @@ pub fn store_target(
     source: &dyn ReadAt,
     custom: Option<Value>,
 ) -> Result<TargetFile, Error> {
-    let fail = |cause| Error::io(format!("cannot store {name}"), cause);
-    let length = source.bytes().map_err(fail)?;
-    let sha256 = sha256_of(source).map_err(fail)?;
-    let target = TargetFile { length, hashes: [("sha256".to_owned(), sha256)].into(), custom };
-    let path = format!("targets/{}", target.path(name, true));
-    let part = format!("{path}.new");
-    let copy = || {
+    let mut target = TargetFile { length: 0, hashes: BTreeMap::new(), custom };
+    let part = format!("targets/{}.new", target.path(name, false));
+    let mut copy = || {
         disk.create(&part)?;
-        let (mut stream, mut buffer) = (Section::new(source, 0, length), vec![0; PIECE_BYTES]);
+        let mut stream = Section::new(source, 0, source.bytes()?);
+        let (mut context, mut buffer) = (Context::new(&SHA256), vec![0; PIECE_BYTES]);
         loop {
-            match stream.read(&mut buffer)? {
-                0 => break,
-                count => disk.append(&part, &buffer[..count])?,
+            let count = stream.read(&mut buffer)?;
+            if count == 0 {
+                break;
             }
+            context.update(&buffer[..count]);
+            disk.append(&part, &buffer[..count])?;
+            target.length += count as u64;
         }
+        target.hashes.insert("sha256".to_owned(), to_hex(context.finish().as_ref()));
+        let path = format!("targets/{}", target.path(name, true));
         disk.sync(&part)?;
         disk.rename(&part, &path)?;
         disk.sync_directory(disk::directory_of(&path))
     };
-    copy().map_err(fail)?;
+    copy().map_err(|cause| Error::io(format!("cannot store {name}"), cause))?;
     Ok(target)
 }
 
@@ -167,71 +204,138 @@ pub struct Published {
     pub snapshot: u64,
     /// Version of the timestamp.
     pub timestamp: u64,
+    /// Which of root and targets expire before this timestamp does, and when: sign new ones by then, or all
+    /// vehicles refuse what is published.
+    pub expiring: Vec<(&'static str, UtcTime)>,
 }
 
-/// Publishes what is staged and sufficiently signed, with a new snapshot and timestamp.
+/// Publishes what is staged and sufficiently signed, with a new snapshot and timestamp. Nothing is public
+/// before all four are known to be believed now by a client that has the last ones.
 ///
 /// # Errors
-/// [`Error::Metadata`] of what lacks signatures; nothing of it is public then. [`Error::Io`].
-pub fn publish(disk: &dyn Disk, online: &[KeyPair], expires: UtcTime) -> Result<Published, Error> {
-    let root = publish_root(disk)?;
-    let targets = publish_targets(disk, &root)?;
-    let meta =
-        [("targets.json".to_owned(), editor::listing(&targets.bytes, targets.version))].into();
+/// [`Error::Metadata`] of what lacks signatures, has expired or goes back; [`Error::Plan`] if the timestamp
+/// would have expired; [`Error::Io`].
+pub fn publish(
+    disk: &dyn Disk,
+    online: &[KeyPair],
+    now: UtcTime,
+    expires: UtcTime,
+) -> Result<Published, Error> {
+    if expires <= now {
+        let problem = format!("they would expire at {expires}, and it is {now}");
+        return Err(Error::Plan { problem });
+    }
+    let root = next::<Root>(disk, "root", STAGED_ROOT)?;
+    let targets = next::<Targets>(disk, "targets", STAGED_TARGETS)?;
+    check_by_root(&targets.document, "targets", &root.document.body).map_err(refused)?;
+    let listing = editor::listing(&targets.document.bytes, targets.document.version);
+    let body = Snapshot { meta: [("targets.json".to_owned(), listing)].into() };
     let version = 1 + newest::<Snapshot>(disk, "snapshot")?.map_or(0, |last| last.version);
     let edition = Edition { version, expires };
-    let snapshot = signed("snapshot", edition, &Snapshot { meta }, online, &root)?;
-    disk::replace(disk, &format!("metadata/{version}.snapshot.json"), &snapshot)?;
+    let snapshot = signed("snapshot", edition, &body, online, &root.document)?;
     let listing = editor::listing(&snapshot, version);
-    let last = read::<Timestamp>(disk, "metadata/timestamp.json", "timestamp")?;
+    let last = read::<Timestamp>(disk, TIMESTAMP, "timestamp")?;
     let edition = Edition { version: 1 + last.map_or(0, |last| last.version), expires };
     let body = Timestamp { meta: [("snapshot.json".to_owned(), listing)].into() };
-    let timestamp = signed("timestamp", edition, &body, online, &root)?;
-    disk::replace(disk, "metadata/timestamp.json", &timestamp)?;
+    let timestamp = signed("timestamp", edition, &body, online, &root.document)?;
+    check_as_client(disk, (&root, &targets), (&snapshot, &timestamp), now).map_err(refused)?;
+    // A client sees the new targets and snapshot by the timestamp alone, and the root that names its keys
+    // comes right before it.
+    targets.publish(disk)?;
+    disk::replace(disk, &format!("metadata/{version}.snapshot.json"), &snapshot)?;
+    root.publish(disk)?;
+    disk::replace(disk, TIMESTAMP, &timestamp)?;
+    clear_staging(disk)?;
+    let ends = [("root", root.document.expires), ("targets", targets.document.expires)];
     Ok(Published {
-        root: root.version,
-        targets: targets.version,
+        root: root.document.version,
+        targets: targets.document.version,
         snapshot: version,
         timestamp: edition.version,
+        expiring: ends.into_iter().filter(|(_, end)| *end < expires).collect(),
     })
 }
 
-fn publish_root(disk: &dyn Disk) -> Result<Document<Root>, Error> {
-    let last = newest::<Root>(disk, "root")?;
-    let Some(staged) = disk::read_small(disk, STAGED_ROOT, MAX_METADATA_BYTES)? else {
-        let none = || refused(Refusal::malformed("root", "there is none; stage one first"));
-        return last.ok_or_else(none);
-    };
-    let trusted = match last {
-        None => Trusted::start(&staged).map_err(refused)?,
-        Some(last) => {
-            let mut trusted = Trusted::start(&last.bytes).map_err(refused)?;
-            trusted.update_root(&staged).map_err(refused)?;
-            trusted
-        }
-    };
-    let root = trusted.root().clone();
-    unstage(disk, STAGED_ROOT, &format!("metadata/{}.root.json", root.version), &staged)?;
-    Ok(root)
+/// What a role says from now on.
+struct Next<T> {
+    document: Document<T>,
+    role: &'static str,
+    /// What it said before.
+    last: Option<Document<T>>,
+    is_new: bool,
 }
 
-fn publish_targets(disk: &dyn Disk, root: &Document<Root>) -> Result<Document<Targets>, Error> {
-    let staged = read::<Targets>(disk, STAGED_TARGETS, "targets")?;
-    let is_staged = staged.is_some();
-    let targets = if is_staged { staged } else { newest(disk, "targets")? };
-    let none = || refused(Refusal::malformed("targets", "there are none; stage some first"));
-    let targets = targets.ok_or_else(none)?;
-    check_by_root(&targets, "targets", &root.body).map_err(refused)?;
-    if is_staged {
-        let path = format!("metadata/{}.targets.json", targets.version);
-        unstage(disk, STAGED_TARGETS, &path, &targets.bytes)?;
+impl<T> Next<T> {
+    fn publish(&self, disk: &dyn Disk) -> Result<(), Error> {
+        let path = format!("metadata/{}.{}.json", self.document.version, self.role);
+        if self.is_new { disk::replace(disk, &path, &self.document.bytes) } else { Ok(()) }
     }
-    Ok(targets)
 }
 
-fn unstage(disk: &dyn Disk, staged: &str, public: &str, bytes: &[u8]) -> Result<(), Error> {
-    disk::replace(disk, public, bytes)?;
-    disk.remove(staged).map_err(|cause| Error::io(format!("cannot remove {staged}"), cause))
+/// What is staged, or published last.
+fn next<T: DeserializeOwned + Clone>(
+    disk: &dyn Disk,
+    role: &'static str,
+    path: &str,
+) -> Result<Next<T>, Error> {
+    let last = newest::<T>(disk, role)?;
+    let staged = read::<T>(disk, path, role)?;
+    // The last time may have been cut off before it cleared the staging.
+    let staged =
+        staged.filter(|staged| last.as_ref().is_none_or(|last| last.bytes != staged.bytes));
+    let is_new = staged.is_some();
+    if let (Some(staged), Some(last)) = (&staged, &last)
+        && staged.version <= last.version
+    {
+        let problem =
+            format!("{path} is version {}, which is public; stage it again", last.version);
+        return Err(Error::Plan { problem });
+    }
+    let none = || refused(Refusal::malformed(role, "there is none; stage one first"));
+    let document = staged.or_else(|| last.clone()).ok_or_else(none)?;
+    Ok(Next { document, role, last, is_new })
+}
+
+/// Does what a client does that has what is public now.
+fn check_as_client(
+    disk: &dyn Disk,
+    (root, targets): (&Next<Root>, &Next<Targets>),
+    (snapshot, timestamp): (&[u8], &[u8]),
+    now: UtcTime,
+) -> Result<(), Refusal> {
+    let first = root.last.as_ref().unwrap_or(&root.document);
+    let mut client = Trusted::start(&first.bytes)?;
+    if root.is_new && root.last.is_some() {
+        client.update_root(&root.document.bytes)?;
+    }
+    client.root().check_expiry("root", now)?;
+    // What its keys no longer vouch for, a client forgets.
+    let public = |path: &str| disk::read_small(disk, path, MAX_METADATA_BYTES).ok().flatten();
+    if let Some(kept) = public(TIMESTAMP)
+        && client.update_timestamp(&kept).is_ok()
+    {
+        let version = client.snapshot_listing()?.version;
+        if let Some(kept) = public(&format!("metadata/{version}.snapshot.json")) {
+            let _ = client.update_snapshot(&kept, false);
+        }
+    }
+    client.update_timestamp(timestamp)?;
+    client.update_snapshot(snapshot, true)?;
+    client.update_targets(&targets.document.bytes, "targets", None, now)
+}
+
+fn clear_staging(disk: &dyn Disk) -> Result<(), Error> {
+    let clear = || {
+        let mut cleared = false;
+        for path in [STAGED_ROOT, STAGED_TARGETS] {
+            if disk.length(path)?.is_some() {
+                disk.remove(path)?;
+                cleared = true;
+            }
+        }
+        if cleared { disk.sync_directory("staging") } else { Ok(()) }
+    };
+    clear().map_err(|cause| Error::io("cannot clear staging/", cause))
 }
 
 /// Signs with those of the keys that the role has.
@@ -285,6 +389,9 @@ pub struct Directory<'a> {
 
 impl Transport for Directory<'_> {
     fn get(&self, path: &str, offset: u64) -> Result<Box<dyn Read + '_>, Unavailable> {
+        if path.split('/').any(|part| matches!(part, "." | "..")) {
+            return Err(Unavailable::Missing);
+        }
         let path = format!("{}/{path}", self.part);
         let failed = |cause: io::Error| Unavailable::Failed(format!("{path}: {cause}"));
         let length = self.disk.length(&path).map_err(failed)?.ok_or(Unavailable::Missing)?;
@@ -328,37 +435,216 @@ mod tests {
         disk::replace(disk, path, &editor::sign(&bytes, &key(seed)).unwrap()).unwrap();
     }
 
-    #[test]
-    fn nothing_is_public_before_enough_have_signed() {
-        let disk = SimulatedDisk::default();
-        let (later, online) = (UtcTime(2_000_000_000), [key(4), key(5)]);
-        assert!(stage_root(&disk, &[assign("root", &[1], 2)], later).is_err());
-        assert!(stage_root(&disk, &[assign("root", &[1, 2], 2)], later).is_err());
-        let all = [
+    const NOW: UtcTime = UtcTime(1_900_000_000);
+    const LATER: UtcTime = UtcTime(2_000_000_000);
+
+    fn four_roles() -> [Assignment; 4] {
+        [
             assign("root", &[1, 2], 2),
             assign("targets", &[3], 1),
             assign("snapshot", &[4], 1),
             assign("timestamp", &[5], 1),
-        ];
-        stage_root(&disk, &all, later).unwrap();
-        let target = store_target(&disk, "a.omma", &b"abc".as_slice(), None).unwrap();
-        let add = BTreeMap::from([("a.omma".to_owned(), target)]);
-        stage_targets(&disk, Change { add, ..Change::default() }, later).unwrap();
+        ]
+    }
+
+    fn online() -> [KeyPair; 2] {
+        [key(4), key(5)]
+    }
+
+    fn stage(disk: &dyn Disk, name: &str, content: &[u8]) -> Result<u64, Error> {
+        let target = store_target(disk, name, &content, None).unwrap();
+        let add = BTreeMap::from([(name.to_owned(), target)]);
+        stage_targets(disk, Change { add, ..Change::default() }, LATER)
+    }
+
+    /// A repository with one target.
+    fn published() -> SimulatedDisk {
+        let disk = SimulatedDisk::default();
+        stage_root(&disk, &four_roles(), LATER).unwrap();
+        stage(&disk, "a.omma", b"abc").unwrap();
         sign(&disk, STAGED_ROOT, 1);
-        assert!(publish(&disk, &online, later).is_err());
-        assert!(disk.list("metadata").unwrap().is_empty());
         sign(&disk, STAGED_ROOT, 2);
-        assert!(publish(&disk, &online, later).unwrap_err().to_string().contains("targets"));
         sign(&disk, STAGED_TARGETS, 3);
-        assert!(publish(&disk, &online[..1], later).unwrap_err().to_string().contains("timestamp"));
-        let published = publish(&disk, &online, later).unwrap();
+        publish(&disk, &online(), NOW, LATER).unwrap();
+        disk
+    }
+
+    fn stage_new_root(disk: &dyn Disk, assignments: &[Assignment], expires: UtcTime) {
+        stage_root(disk, assignments, expires).unwrap();
+        sign(disk, STAGED_ROOT, 1);
+        sign(disk, STAGED_ROOT, 2);
+    }
+
+    /// Whether a client that knows the first root believes what is public.
+    fn client_believes(disk: &dyn Disk) -> Result<u64, Refusal> {
+        struct Still;
+        impl crate::tuf::Watch for Still {
+            fn seconds(&self) -> f64 {
+                0.0
+            }
+        }
+        let client = SimulatedDisk::default();
+        let root = disk::read_small(disk, "metadata/1.root.json", 1 << 20).unwrap().unwrap();
+        disk::replace(&client, "it/root.json", &root).unwrap();
+        let transport = Directory { disk, part: "metadata" };
+        let (slowest_bytes_per_s, patience_s) = (1, 1);
+        let link = crate::tuf::Link {
+            transport: &transport,
+            watch: &Still,
+            slowest_bytes_per_s,
+            patience_s,
+        };
+        let mut repository = crate::tuf::Repository::open(link, &client, "it")?;
+        repository.refresh_root()?;
+        repository.refresh(NOW)?;
+        Ok(repository.trusted().root().version)
+    }
+
+    #[test]
+    fn nothing_is_public_before_enough_have_signed() {
+        let disk = SimulatedDisk::default();
+        let fails = |online: &[KeyPair], expected: &str| {
+            let error = publish(&disk, online, NOW, LATER).unwrap_err().to_string();
+            assert!(error.contains(expected), "{error}");
+            assert!(disk.list("metadata").unwrap().is_empty());
+        };
+        assert!(stage_root(&disk, &[assign("root", &[1], 2)], LATER).is_err());
+        assert!(stage_root(&disk, &[assign("root", &[1, 2], 2)], LATER).is_err());
+        stage_root(&disk, &four_roles(), LATER).unwrap();
+        stage(&disk, "a.omma", b"abc").unwrap();
+        sign(&disk, STAGED_TARGETS, 3);
+        sign(&disk, STAGED_ROOT, 1);
+        fails(&online(), "root");
+        sign(&disk, STAGED_ROOT, 2);
+        stage(&disk, "a.omma", b"abc").unwrap();
+        fails(&online(), "targets");
+        sign(&disk, STAGED_TARGETS, 3);
+        fails(&online()[..1], "timestamp");
+        let published = publish(&disk, &online(), NOW, LATER).unwrap();
         assert_eq!((published.root, published.targets, published.timestamp), (1, 1, 1));
         // A root that only its new key signed does not follow.
-        stage_root(&disk, &[assign("root", &[9], 1)], later).unwrap();
+        stage_root(&disk, &[assign("root", &[9], 1)], LATER).unwrap();
         sign(&disk, STAGED_ROOT, 9);
-        assert!(publish(&disk, &online, later).is_err());
+        assert!(publish(&disk, &online(), NOW, LATER).is_err());
         sign(&disk, STAGED_ROOT, 1);
         sign(&disk, STAGED_ROOT, 2);
-        assert_eq!(publish(&disk, &online, later).unwrap().root, 2);
+        assert_eq!(publish(&disk, &online(), NOW, LATER).unwrap().root, 2);
+    }
+
+    #[test]
+    fn a_root_that_replaces_the_online_keys_waits_for_them() {
+        let disk = published();
+        let new = [assign("snapshot", &[7], 1), assign("timestamp", &[7], 1)];
+        stage_new_root(&disk, &new, LATER);
+        let error = publish(&disk, &online(), NOW, LATER).unwrap_err().to_string();
+        assert!(error.contains("snapshot metadata has 0 good signatures"), "{error}");
+        assert_eq!(client_believes(&disk), Ok(1));
+        assert_eq!(publish(&disk, &[key(7)], NOW, LATER).unwrap().root, 2);
+        assert_eq!(client_believes(&disk), Ok(2));
+    }
+
+    #[test]
+    fn what_has_expired_or_would_is_not_published() {
+        let disk = published();
+        let fails = |now: UtcTime, expires, expected: &str| {
+            let error = publish(&disk, &online(), now, expires).unwrap_err().to_string();
+            assert!(error.contains(expected), "{error}");
+        };
+        fails(NOW, NOW, "would expire");
+        fails(LATER, LATER.plus_days(7), "root metadata expired");
+        stage_new_root(&disk, &[], LATER.plus_days(30));
+        fails(LATER, LATER.plus_days(7), "targets metadata expired");
+        assert_eq!(client_believes(&disk), Ok(1));
+        let published = publish(&disk, &online(), NOW, LATER.plus_days(7)).unwrap();
+        assert_eq!(published.expiring, [("targets", LATER)]);
+    }
+
+    #[test]
+    fn what_is_public_is_not_replaced() {
+        let disk = published();
+        let error = stage(&disk, "a.omma", b"other").unwrap_err().to_string();
+        assert!(error.contains("a.omma is public with other content"), "{error}");
+        stage(&disk, "a.omma", b"abc").unwrap();
+        // Until it is public, a mistake can be mended; a delta can be made anew at any time.
+        stage(&disk, "b.omma", b"b").unwrap();
+        stage(&disk, "b.omma", b"better").unwrap();
+        stage(&disk, "deltas/x", b"x").unwrap();
+        sign(&disk, STAGED_TARGETS, 3);
+        publish(&disk, &online(), NOW, LATER).unwrap();
+        stage(&disk, "deltas/x", b"smaller").unwrap();
+    }
+
+    #[test]
+    fn what_is_revoked_is_not_assigned() {
+        let disk = published();
+        let sha256 = targets(&disk).unwrap().unwrap().targets["a.omma"].hashes["sha256"].clone();
+        let revoke = Change { revoke: vec![sha256.clone()], ..Change::default() };
+        let error = stage_targets(&disk, revoke.clone(), LATER).unwrap_err().to_string();
+        assert!(error.contains("assigned and revoked"), "{error}");
+        stage_targets(&disk, Change { clear: true, ..revoke }, LATER).unwrap();
+        assert_eq!(targets(&disk).unwrap().unwrap().revoked, [sha256]);
+        assert!(stage(&disk, "a.omma", b"abc").is_err());
+    }
+
+    /// Cut anywhere and published again. The keys stay here, so that clients believe what there is at any
+    /// moment.
+    #[test]
+    fn a_publication_that_was_cut_off_is_done_again() {
+        let factory = published();
+        stage_new_root(&factory, &[], LATER);
+        stage(&factory, "b.omma", b"b").unwrap();
+        sign(&factory, STAGED_TARGETS, 3);
+        let factory = factory.copy();
+        let whole = factory.copy();
+        publish(&whole, &online(), NOW, LATER).unwrap();
+        for at in 0..whole.operations() {
+            for survival in crate::disk::simulated::Survival::ALL {
+                let disk = factory.copy();
+                disk.cut_at(at);
+                assert!(publish(&disk, &online(), NOW, LATER).is_err());
+                let disk = disk.after_cut(survival);
+                client_believes(&disk).unwrap();
+                let again = publish(&disk, &online(), NOW, LATER);
+                let again = again.unwrap_or_else(|error| panic!("{at} {survival:?}: {error}"));
+                assert_eq!((again.root, again.targets), (2, 2), "{at} {survival:?}");
+                assert_eq!(client_believes(&disk), Ok(2));
+                assert!(disk.list("staging").unwrap().is_empty());
+                // Nothing that is staged comes back.
+                let later = disk.after_cut(crate::disk::simulated::Survival::Nothing);
+                assert_eq!(publish(&later, &online(), NOW, LATER).unwrap().root, 2);
+            }
+        }
+    }
+
+    /// Changes while it is read.
+    struct Restless(std::cell::Cell<u8>);
+
+    impl ReadAt for Restless {
+        fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
+            self.0.set(self.0.get() + 1);
+            let byte = [self.0.get()];
+            byte.as_slice().read_at(offset, buffer)
+        }
+
+        fn bytes(&self) -> io::Result<u64> {
+            Ok(1)
+        }
+    }
+
+    #[test]
+    fn what_is_listed_is_what_is_served() {
+        let disk = SimulatedDisk::default();
+        let target = store_target(&disk, "x/a.omma", &Restless(0.into()), None).unwrap();
+        let path = format!("targets/{}", target.path("x/a.omma", true));
+        let served = disk::read_small(&disk, &path, 10).unwrap().unwrap();
+        target.check("a.omma", &served).unwrap();
+    }
+
+    #[test]
+    fn no_path_leads_out_of_what_is_served() {
+        let disk = published();
+        let served = |path: &str| Directory { disk: &disk, part: "targets" }.get(path, 0).err();
+        assert_eq!(served("../metadata/timestamp.json"), Some(Unavailable::Missing));
+        assert_eq!(served("./../metadata/timestamp.json"), Some(Unavailable::Missing));
     }
 }

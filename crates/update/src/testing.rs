@@ -45,6 +45,7 @@ pub(crate) fn plan(name: &str, release: u64, weights: Vec<u8>) -> Plan {
         release,
         files: vec![
             file("weights.bin", Role::Weights, weights),
+            file("model.onnx", Role::Onnx, b"graph".to_vec()),
             file("taxonomy.toml", Role::Taxonomy, b"version = 1\n".to_vec()),
             file("replay/x.bin", Role::Replay, floats(&[1.0, -2.0])),
             file("replay/y.bin", Role::Replay, floats(&[2.0, -4.0])),
@@ -54,6 +55,7 @@ pub(crate) fn plan(name: &str, release: u64, weights: Vec<u8>) -> Plan {
             hardware: vec!["bench".to_owned()],
             memory_bytes: 1 << 20,
         },
+        needs: Vec::new(),
         metrics: vec![Metric {
             name: "miou".to_owned(),
             value: 0.5,

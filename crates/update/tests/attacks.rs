@@ -6,12 +6,13 @@
 
 mod common;
 
-use common::{Mischief, ROLES, World, key, make_bundle, weights};
+use common::{Mischief, ROLES, World, key, make_bundle, make_plan, packed, weights};
 use ommatidia_update::Error;
+use ommatidia_update::bundle::Need;
 use ommatidia_update::disk::simulated::SimulatedDisk;
-use ommatidia_update::tuf::UtcTime;
 use ommatidia_update::tuf::editor::{self, Edition};
-use ommatidia_update::uptane::{Attestation, Identity, Need, delta_target};
+use ommatidia_update::tuf::{DelegatedRole, Delegations, UtcTime};
+use ommatidia_update::uptane::{Attestation, Identity, delta_target};
 use ommatidia_update::vehicle::{self, Outcome};
 
 /// What is left to do when the attacker is gone.
@@ -192,7 +193,21 @@ fn key_rows() -> Vec<Row> {
             "director's keys: an older release",
             Keys,
             rollback_director,
-            "go back from release",
+            "go back from cameras release",
+        ),
+        row(
+            "rollback",
+            "director's keys: what runs is revoked, an older release assigned",
+            Keys,
+            revoked,
+            "Returned",
+        ),
+        row(
+            "mix and match",
+            "director's keys: more images than computers",
+            Keys,
+            too_many,
+            "assigns 3 images to 2 computers",
         ),
         row(
             "mix and match",
@@ -238,6 +253,20 @@ fn key_rows() -> Vec<Row> {
             "Activated",
         ),
         row(
+            "arbitrary software",
+            "targets key: delegates to a role called root",
+            Keys,
+            delegated_root,
+            "which is a top-level role",
+        ),
+        row(
+            "arbitrary software",
+            "targets key: a hash that leads to another file",
+            Keys,
+            hash_as_path,
+            "not hexadecimal",
+        ),
+        row(
             "months offline",
             "8 months, 6 changed roots, all keys replaced",
             Nothing,
@@ -261,10 +290,13 @@ fn every_attack_leaves_a_working_vehicle_that_updates_afterwards() {
             Err(error) => error.to_string(),
         };
         assert!(answer.contains(row.answer), "{}, {}: {answer}", row.attack, row.tried);
-        let activated = row.answer == "Activated";
-        assert_eq!(world.running(&disk), if activated { [3, 3] } else { [2, 2] }, "{}", row.tried);
+        let (runs, did) = match row.answer {
+            "Activated" => ([3, 3], "installed the true release".to_owned()),
+            "Returned" => ([1, 1], "returned to its own last good release".to_owned()),
+            _ => ([2, 2], answer),
+        };
+        assert_eq!(world.running(&disk), runs, "{}", row.tried);
         vehicle::confirm(&disk).unwrap();
-        let did = if activated { "installed the true release".to_owned() } else { answer };
         println!("| {} | {} | {did} |", row.attack, row.tried);
         recover(&mut world, &row.stolen);
         assert_eq!(world.update_and_confirm(&disk), [9, 9], "{}, {}", row.attack, row.tried);
@@ -280,6 +312,7 @@ fn recover(world: &mut World, stolen: &Stolen) {
     if *stolen == Stolen::Keys {
         world.clock.now.set(common::START.plus_days(1));
     }
+    world.image.targets.delegations = None;
     world.director.expires = world.clock.now.get().plus_days(30);
     world.image.expires = world.director.expires;
     if *stolen == Stolen::Keys {
@@ -433,7 +466,7 @@ fn image_online(world: &mut World, disk: &SimulatedDisk) -> Result<Outcome, Erro
 fn image_targets(world: &mut World, disk: &SimulatedDisk) -> Result<Outcome, Error> {
     world.release(3);
     let evil = make_bundle("cameras", 3, weights(66));
-    world.offer("cameras", 3, evil, Vec::new());
+    world.offer(evil);
     world.image.publish();
     world.update(disk)
 }
@@ -441,7 +474,7 @@ fn image_targets(world: &mut World, disk: &SimulatedDisk) -> Result<Outcome, Err
 fn all_keys(world: &mut World, disk: &SimulatedDisk) -> Result<Outcome, Error> {
     let mut evil = weights(66);
     evil[..4].copy_from_slice(b"bad!");
-    world.offer("cameras", 66, make_bundle("cameras", 66, evil), Vec::new());
+    world.offer(make_bundle("cameras", 66, evil));
     world.image.publish();
     world.assign(&[("cameras", 66)]);
     let outcome = world.update(disk);
@@ -454,30 +487,69 @@ fn rollback_director(world: &mut World, disk: &SimulatedDisk) -> Result<Outcome,
     world.update(disk)
 }
 
+fn revoked(world: &mut World, disk: &SimulatedDisk) -> Result<Outcome, Error> {
+    world.revoke("radar", 2);
+    world.assign(&[("cameras", 1), ("radar", 1)]);
+    world.update(disk)
+}
+
+fn too_many(world: &mut World, disk: &SimulatedDisk) -> Result<Outcome, Error> {
+    world.release(3);
+    world.assign_to("cameras", 2, &["cameras"]);
+    world.director.publish();
+    world.update(disk)
+}
+
+/// A search that reaches the role would keep its file in the place of the root.
+fn delegated_root(world: &mut World, disk: &SimulatedDisk) -> Result<Outcome, Error> {
+    let keyid = key(world.image.seeds["targets"]).id();
+    let public = key(world.image.seeds["targets"]).public();
+    let role = DelegatedRole {
+        name: "root".to_owned(),
+        keyids: vec![keyid.clone()],
+        threshold: 1,
+        terminating: false,
+        paths: Some(vec!["*".to_owned()]),
+        path_hash_prefixes: None,
+    };
+    let keys = [(keyid, serde_json::to_value(public).unwrap())].into();
+    world.image.targets.delegations = Some(Delegations { keys, roles: vec![role] });
+    world.release(3);
+    world.update(disk)
+}
+
+fn hash_as_path(world: &mut World, disk: &SimulatedDisk) -> Result<Outcome, Error> {
+    world.release(3);
+    let name = World::target("cameras", 3);
+    let target = world.image.targets.targets.get_mut(&name).unwrap();
+    target.hashes.insert("sha0".to_owned(), "../../etc/passwd".to_owned());
+    world.image.publish();
+    let outcome = world.update(disk);
+    world.image.targets.targets.remove(&name);
+    outcome
+}
+
 fn mix_and_match(world: &mut World, disk: &SimulatedDisk) -> Result<Outcome, Error> {
-    let needs = vec![Need { product: "radar".to_owned(), from_release: 3, to_release: 4 }];
-    world.offer("cameras", 3, make_bundle("cameras", 3, weights(3)), needs);
+    let mut plan = make_plan("cameras", 3, weights(3));
+    plan.needs = vec![Need { product: "radar".to_owned(), from_release: 3, to_release: 4 }];
+    world.offer(packed(plan));
     world.image.publish();
     world.assign(&[("cameras", 3), ("radar", 2)]);
     world.update(disk)
 }
 
-fn assign_to(world: &mut World, product: &str, release: u64, ecu: &str) {
-    let name = World::target(product, release);
-    let bytes = world.bundles[&name].clone();
-    world.director.list(&name, &bytes, serde_json::json!({ "ecus": [ecu] }));
-}
-
 fn wrong_computer(world: &mut World, disk: &SimulatedDisk) -> Result<Outcome, Error> {
     world.director.targets.targets.clear();
-    assign_to(world, "radar", 2, "cameras");
+    world.assign_to("radar", 2, &["cameras"]);
     world.director.publish();
     world.update(disk)
 }
 
 fn two_images(world: &mut World, disk: &SimulatedDisk) -> Result<Outcome, Error> {
     world.release(3);
-    assign_to(world, "cameras", 2, "cameras");
+    world.director.targets.targets.clear();
+    world.assign_to("cameras", 2, &["cameras"]);
+    world.assign_to("cameras", 3, &["cameras"]);
     world.director.publish();
     world.update(disk)
 }

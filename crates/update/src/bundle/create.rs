@@ -5,7 +5,7 @@ use std::io::{self, Read, Write};
 use ommatidia_scene::{ContentHash, Provenance};
 
 use super::manifest::{FORMAT, MANIFEST_PATH, MAX_MANIFEST_BYTES};
-use super::{Entry, Manifest, Metric, ReplayCase, Requirements, Role, tar};
+use super::{Entry, Manifest, Metric, Need, ReplayCase, Requirements, Role, tar};
 use crate::Error;
 use crate::disk::{ReadAt, Section};
 
@@ -29,6 +29,8 @@ pub struct Plan {
     pub files: Vec<PlannedFile>,
     /// What a vehicle must have.
     pub requires: Requirements,
+    /// What else a vehicle must run with it, in any order.
+    pub needs: Vec<Need>,
     /// Figures at release.
     pub metrics: Vec<Metric>,
     /// What the replay gate computes.
@@ -44,14 +46,25 @@ pub struct Plan {
 /// [`Error::Plan`] if the plan does not hold together or a file changed while it was read,
 /// [`Error::Io`].
 pub fn write(plan: Plan, out: &mut dyn Write) -> Result<Manifest, Error> {
-    let Plan { name, release, mut files, requires, mut metrics, mut replay, provenance } = plan;
+    let Plan { name, release, mut files, requires, mut needs, mut metrics, mut replay, provenance } =
+        plan;
     files.sort_by(|a, b| a.path.cmp(&b.path));
+    needs.sort();
     metrics.sort_by(|a, b| a.name.cmp(&b.name));
     replay.sort_by(|a, b| a.name.cmp(&b.name));
     let entries = files.iter().map(entry).collect::<Result<_, _>>()?;
     let format = FORMAT.to_owned();
-    let manifest =
-        Manifest { format, name, release, files: entries, requires, metrics, replay, provenance };
+    let manifest = Manifest {
+        format,
+        name,
+        release,
+        files: entries,
+        requires,
+        needs,
+        metrics,
+        replay,
+        provenance,
+    };
     let as_plan = |error| match error {
         Error::Manifest { problem } => Error::Plan { problem },
         other => other,

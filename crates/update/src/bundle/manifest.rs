@@ -6,13 +6,14 @@ use std::str::FromStr;
 
 use ommatidia_scene::{ContentHash, Provenance};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::Value;
 
 use super::tar;
 use crate::Error;
 use crate::canonical::{self, Numbers};
 
 /// What `format` must be.
-pub const FORMAT: &str = "ommatidia-bundle/1";
+pub const FORMAT: &str = "ommatidia-bundle/2";
 /// Largest manifest that is read, bytes.
 pub const MAX_MANIFEST_BYTES: u64 = 16 << 20;
 /// Most files of a bundle.
@@ -145,6 +146,18 @@ pub struct ReplayCase {
     pub expected: Vec<Expected>,
 }
 
+/// Releases of another bundle that one goes together with.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Need {
+    /// The other bundle's name.
+    pub product: String,
+    /// The first release that fits.
+    pub from_release: u64,
+    /// The last release that fits; it does, too.
+    pub to_release: u64,
+}
+
 /// What a bundle says of itself.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -159,6 +172,8 @@ pub struct Manifest {
     pub files: Vec<Entry>,
     /// What a vehicle must have.
     pub requires: Requirements,
+    /// What else the vehicle must run with it, sorted.
+    pub needs: Vec<Need>,
     /// Figures at release.
     pub metrics: Vec<Metric>,
     /// What the replay gate computes.
@@ -189,6 +204,11 @@ impl Manifest {
         let problem = |problem: String| Error::Manifest { problem };
         if bytes.len() as u64 > MAX_MANIFEST_BYTES {
             return Err(problem(format!("{} bytes are more than any has", bytes.len())));
+        }
+        let manifest: Value =
+            serde_json::from_slice(bytes).map_err(|cause| problem(cause.to_string()))?;
+        if let Some(found) = manifest.get("format").filter(|found| *found != FORMAT) {
+            return Err(problem(other_format(found)));
         }
         let manifest: Self =
             serde_json::from_slice(bytes).map_err(|cause| problem(cause.to_string()))?;
@@ -222,16 +242,40 @@ impl Manifest {
         Err(Error::Unfit { problem })
     }
 
+    /// Whether a fleet may get it: it can be judged before activation, and says how good it was and what it
+    /// came from. Bundles that lack this can be made and tried, but not listed.
+    ///
+    /// # Errors
+    /// [`Error::Manifest`] with all that it lacks.
+    pub fn releasable(&self) -> Result<(), Error> {
+        let lacks = |role| !self.files.iter().any(|file| file.role == role);
+        let demands = [
+            (lacks(Role::Onnx), "a file of role onnx"),
+            (lacks(Role::Taxonomy), "a file of role taxonomy"),
+            (self.replay.is_empty(), "a replay case"),
+            (self.metrics.is_empty(), "a metric"),
+            (self.requires.hardware.is_empty(), "a kind of hardware"),
+            (self.provenance.inputs.is_empty(), "an input in its provenance"),
+        ];
+        let lacking = demands.iter().filter_map(|(lacks, what)| lacks.then_some(*what));
+        let lacking: Vec<_> = lacking.collect();
+        if lacking.is_empty() {
+            return Ok(());
+        }
+        let problem = format!(
+            "a release must have {}; add to its plan and create it again",
+            lacking.join(", ")
+        );
+        Err(Error::Manifest { problem })
+    }
+
     fn validate(&self) -> Result<(), Error> {
         self.problem().map_or(Ok(()), |problem| Err(Error::Manifest { problem }))
     }
 
     fn problem(&self) -> Option<String> {
         if self.format != FORMAT {
-            return Some(format!(
-                "its format is {:?}, and this program reads {FORMAT:?}",
-                self.format
-            ));
+            return Some(other_format(&self.format.as_str().into()));
         }
         if !is_name(&self.name) {
             return Some(format!(
@@ -253,7 +297,25 @@ impl Manifest {
                 .or((file.bytes > tar::MAX_FILE_BYTES).then_some("is larger than 8 GiB"))?;
             Some(format!("file {:?} {why}", file.path))
         });
-        file.or_else(|| self.metric_problem()).or_else(|| self.replay_problem())
+        file.or_else(|| self.need_problem())
+            .or_else(|| self.metric_problem())
+            .or_else(|| self.replay_problem())
+    }
+
+    fn need_problem(&self) -> Option<String> {
+        if !self.needs.is_sorted_by(|a, b| a < b) {
+            return Some("its needs are not sorted, or one is there twice".to_owned());
+        }
+        self.needs.iter().find_map(|Need { product, from_release, to_release }| {
+            let why = if !is_name(product) {
+                "which is no name"
+            } else if from_release > to_release {
+                "which is no release"
+            } else {
+                return None;
+            };
+            Some(format!("it needs {product:?} of release {from_release} to {to_release}, {why}"))
+        })
     }
 
     fn metric_problem(&self) -> Option<String> {
@@ -289,6 +351,10 @@ impl Manifest {
             Some(format!("replay case {:?} {why}", case.name))
         })
     }
+}
+
+fn other_format(found: &Value) -> String {
+    format!("its format is {found}, and this program reads {FORMAT:?}")
 }
 
 /// Names that are safe as a part of a file name everywhere.

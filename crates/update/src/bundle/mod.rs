@@ -11,7 +11,7 @@ mod tests;
 pub use create::{Plan, PlannedFile, write};
 pub(crate) use manifest::is_name;
 pub use manifest::{
-    Entry, Expected, FORMAT, MANIFEST_PATH, MAX_FILES, MAX_MANIFEST_BYTES, Manifest, Metric,
+    Entry, Expected, FORMAT, MANIFEST_PATH, MAX_FILES, MAX_MANIFEST_BYTES, Manifest, Metric, Need,
     ReplayCase, Requirements, Role, Version,
 };
 pub use read::{Bundle, Placed};

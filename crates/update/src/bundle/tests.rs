@@ -33,8 +33,14 @@ fn the_archive_is_a_tar_that_others_read() {
         return;
     };
     let names = String::from_utf8(output.stdout).unwrap();
-    let expected =
-        ["manifest.json", "replay/x.bin", "replay/y.bin", "taxonomy.toml", "weights.bin"];
+    let expected = [
+        "manifest.json",
+        "model.onnx",
+        "replay/x.bin",
+        "replay/y.bin",
+        "taxonomy.toml",
+        "weights.bin",
+    ];
     assert_eq!(names.lines().collect::<Vec<_>>(), expected);
 }
 
@@ -52,6 +58,47 @@ fn any_flipped_or_missing_byte_is_found_or_changes_what_the_manifest_says() {
     assert!(opened(&[bytes.as_slice(), &[0]].concat()).is_none());
 }
 
+fn need(product: &str, from_release: u64, to_release: u64) -> Need {
+    Need { product: product.to_owned(), from_release, to_release }
+}
+
+#[test]
+fn a_release_must_have_what_fleets_rely_on() {
+    let check = |spoil: fn(&mut Plan), expected: Option<&str>| {
+        let mut plan = plan("net", 1, weights(3, 0));
+        spoil(&mut plan);
+        let manifest = write(plan, &mut Vec::new()).unwrap();
+        match (manifest.releasable(), expected) {
+            (Ok(()), None) => {}
+            (Err(error), Some(expected)) if error.to_string().contains(expected) => {}
+            (other, expected) => panic!("{other:?} instead of {expected:?}"),
+        }
+    };
+    check(|_| {}, None);
+    check(|plan| plan.files.retain(|file| file.role != Role::Onnx), Some("role onnx;"));
+    check(|plan| plan.files.retain(|file| file.role != Role::Taxonomy), Some("role taxonomy;"));
+    check(|plan| plan.replay.clear(), Some("a replay case;"));
+    check(|plan| plan.metrics.clear(), Some("a metric;"));
+    check(|plan| plan.requires.hardware.clear(), Some("a kind of hardware;"));
+    check(|plan| plan.provenance.inputs.clear(), Some("an input in its provenance;"));
+    check(
+        |plan| {
+            plan.metrics.clear();
+            plan.replay.clear();
+        },
+        Some("a replay case, a metric;"),
+    );
+}
+
+#[test]
+fn a_bundle_of_another_format_is_told_from_a_damaged_one() {
+    let manifest = write(plan("net", 1, weights(3, 0)), &mut Vec::new()).unwrap();
+    let text = String::from_utf8(manifest.to_bytes().unwrap()).unwrap();
+    let old = text.replace("ommatidia-bundle/2", "ommatidia-bundle/1").replace("\"needs\":[],", "");
+    let error = Manifest::from_bytes(old.as_bytes()).unwrap_err().to_string();
+    assert!(error.contains("this program reads \"ommatidia-bundle/2\""), "{error}");
+}
+
 #[test]
 fn plans_that_do_not_hold_together_are_refused() {
     let check = |spoil: fn(&mut Plan), expected: &str| {
@@ -65,6 +112,9 @@ fn plans_that_do_not_hold_together_are_refused() {
     check(|plan| plan.files[0].path = "manifest.json".to_owned(), "manifest's own name");
     check(|plan| plan.files[0].path = plan.files[1].path.clone(), "twice");
     check(|plan| plan.metrics[0].low = 0.6, "no interval");
+    check(|plan| plan.needs = vec![need("../x", 1, 2)], "is no name");
+    check(|plan| plan.needs = vec![need("x", 4, 3)], "release 4 to 3, which is no release");
+    check(|plan| plan.needs = vec![need("x", 3, 3), need("x", 3, 3)], "twice");
     check(|plan| plan.replay[0].expected[0].path = "none".to_owned(), "not in the bundle");
     check(|plan| plan.replay[0].expected[0].absolute = -1.0, "no tolerance");
     check(|plan| plan.replay[0].expected.clear(), "expects nothing");

@@ -16,7 +16,7 @@ use crate::disk::ReadAt;
 ///
 /// # Errors
 /// [`Error::Delta`] if the delta is damaged, is for another bundle than `old` or leads to more than
-/// `max_bytes`; [`Error::Io`].
+/// `max_bytes`, or one of the two cannot be read; [`Error::Io`] of writing alone.
 pub fn apply(
     old: &dyn ReadAt,
     delta: &mut dyn Read,
@@ -24,7 +24,6 @@ pub fn apply(
     out: &mut dyn Write,
 ) -> Result<Header, Error> {
     let header = Header::read(delta)?;
-    let unreadable = |cause| Error::io("cannot read the old bundle", cause);
     if header.new_bytes > max_bytes {
         return Err(problem(&format!(
             "it leads to {} bytes instead of {max_bytes}",
@@ -56,9 +55,7 @@ pub fn apply(
 }
 
 fn perform(step: &Step, old: &dyn ReadAt) -> Result<Vec<u8>, Error> {
-    let stretch = |offset, bytes| {
-        read(old, offset, bytes).map_err(|cause| Error::io("cannot read the old bundle", cause))
-    };
+    let stretch = |offset, bytes| read(old, offset, bytes).map_err(unreadable);
     match step {
         Step::Copy { new_bytes, old_offset } => stretch(*old_offset, *new_bytes),
         Step::Plain { new_bytes, packed } => unpack(packed, &[], *new_bytes),
@@ -70,6 +67,11 @@ fn perform(step: &Step, old: &dyn ReadAt) -> Result<Vec<u8>, Error> {
             Ok(words::restore(&stretch(*old_offset, *new_bytes)?, &planes))
         }
     }
+}
+
+/// A bundle that cannot be read is none to start from; there may be room for a whole one all the same.
+fn unreadable(cause: io::Error) -> Error {
+    problem(&format!("the old bundle cannot be read: {cause}"))
 }
 
 /// Exactly `bytes`, or an error.

@@ -52,7 +52,7 @@ impl Header {
     /// Reads the first 96 bytes of a delta.
     ///
     /// # Errors
-    /// [`Error::Delta`], [`Error::Io`].
+    /// [`Error::Delta`].
     pub fn read(source: &mut dyn Read) -> Result<Self, Error> {
         let magic: [u8; 16] = array(source)?;
         if magic != *MAGIC {
@@ -156,7 +156,7 @@ fn array<const N: usize>(source: &mut dyn Read) -> Result<[u8; N], Error> {
 pub(crate) fn failed(cause: io::Error) -> Error {
     match cause.kind() {
         io::ErrorKind::UnexpectedEof => problem("it ends early"),
-        _ => Error::io("cannot read the delta", cause),
+        _ => problem(&format!("it cannot be read: {cause}")),
     }
 }
 

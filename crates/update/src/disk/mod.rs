@@ -74,8 +74,18 @@ impl Read for Section<'_> {
     }
 }
 
+/// A lock, held until this is dropped.
+pub trait Guard {}
+
 /// A directory on a disk.
 pub trait Disk {
+    /// Holds the lock of that name against everyone, other processes included. Waits for whoever holds it,
+    /// or without `wait` fails with [`io::ErrorKind::WouldBlock`].
+    ///
+    /// # Errors
+    /// What the system says.
+    fn lock(&self, path: &str, wait: bool) -> io::Result<Box<dyn Guard + '_>>;
+
     /// Size of a file, `None` if there is none.
     ///
     /// # Errors

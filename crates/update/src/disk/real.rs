@@ -4,7 +4,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
-use super::{Disk, ReadAt, directory_of};
+use super::{Disk, Guard, ReadAt, directory_of};
 
 /// A directory of the file system.
 #[derive(Debug, Clone)]
@@ -24,7 +24,23 @@ impl RealDisk {
     }
 }
 
+impl Guard for File {}
+
 impl Disk for RealDisk {
+    fn lock(&self, path: &str, wait: bool) -> io::Result<Box<dyn Guard + '_>> {
+        let path = self.path(path);
+        let mut options = OpenOptions::new();
+        let file = options.read(true).write(true).create(true).truncate(false).open(&path);
+        // One that is there can be held on a disk that takes no writes.
+        let file = file.or_else(|cause| File::open(&path).map_err(|_| cause))?;
+        if wait {
+            file.lock()?
+        } else {
+            file.try_lock()?
+        }
+        Ok(Box::new(file))
+    }
+
     fn length(&self, path: &str) -> io::Result<Option<u64>> {
         match fs::metadata(self.path(path)) {
             Ok(metadata) => Ok(Some(metadata.len())),

@@ -1,14 +1,15 @@
-//! A disk whose power can be cut at any write, rename or fsync, and that can fill up.
+//! A disk whose power can be cut at any write, rename or fsync, that can fill up, and whose sectors can
+//! become unreadable.
 //!
 //! It keeps what is durable apart from what a running program sees. A cut fails the operation at hand
 //! (an append is half done) and all after it; [`SimulatedDisk::after_cut`] is what the next start finds,
 //! for each way in which a file system may have lost what was not synchronised.
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 
-use super::{Disk, directory_of};
+use super::{Disk, Guard, directory_of};
 
 /// What a power cut leaves of what was not synchronised.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,6 +36,7 @@ impl Survival {
 struct Content {
     durable: Vec<u8>,
     live: Vec<u8>,
+    unreadable: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -85,12 +87,32 @@ pub struct SimulatedDisk {
     operations: Cell<u64>,
     cut_at: Cell<Option<u64>>,
     capacity_bytes: Cell<Option<u64>>,
+    held: RefCell<BTreeSet<String>>,
+}
+
+struct Held<'a> {
+    disk: &'a SimulatedDisk,
+    path: String,
+}
+
+impl Guard for Held<'_> {}
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        self.disk.held.borrow_mut().remove(&self.path);
+    }
 }
 
 impl SimulatedDisk {
     /// Cuts the power at the operation of that number, from 0.
     pub fn cut_at(&self, operation: u64) {
         self.cut_at.set(Some(operation));
+    }
+
+    /// Goes on after a cut as if only the program had been killed: nothing is lost, and what was not
+    /// synchronised still is not.
+    pub fn restart_program(&self) {
+        self.cut_at.set(None);
     }
 
     /// How many operations that change something were asked for.
@@ -131,7 +153,7 @@ impl SimulatedDisk {
         };
         let contents = platter.contents.iter().map(|content| {
             let bytes = kept(content);
-            Content { durable: bytes.clone(), live: bytes }
+            Content { durable: bytes.clone(), live: bytes, unreadable: content.unreadable }
         });
         let contents = contents.collect();
         let platter =
@@ -146,6 +168,13 @@ impl SimulatedDisk {
         let content = &mut platter.contents[content];
         content.live[at] ^= 0x55;
         content.durable = content.live.clone();
+    }
+
+    /// Lets reading a file fail (`EIO`) until another takes its place.
+    pub fn make_unreadable(&self, path: &str) {
+        let mut platter = self.platter.borrow_mut();
+        let content = platter.live[path];
+        platter.contents[content].unreadable = true;
     }
 
     fn step(&self) -> io::Result<()> {
@@ -184,12 +213,23 @@ fn torn(content: &Content) -> Vec<u8> {
 }
 
 impl Disk for SimulatedDisk {
+    fn lock(&self, path: &str, wait: bool) -> io::Result<Box<dyn Guard + '_>> {
+        if self.held.borrow_mut().insert(path.to_owned()) {
+            return Ok(Box::new(Held { disk: self, path: path.to_owned() }));
+        }
+        assert!(!wait, "whoever holds {path} would wait for itself for ever");
+        Err(io::ErrorKind::WouldBlock.into())
+    }
+
     fn length(&self, path: &str) -> io::Result<Option<u64>> {
         Ok(self.content(path, |content| content.live.len() as u64).ok())
     }
 
     fn read_at(&self, path: &str, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
-        self.content(path, |content| super::ReadAt::read_at(&content.live, offset, buffer))?
+        self.content(path, |content| match content.unreadable {
+            true => Err(io::Error::other("a sector cannot be read")),
+            false => super::ReadAt::read_at(&content.live, offset, buffer),
+        })?
     }
 
     fn create(&self, path: &str) -> io::Result<()> {

@@ -4,6 +4,7 @@ use std::fmt;
 use std::io::{self, Read};
 
 use super::metadata::encoded;
+use super::trusted::Search;
 use super::{Refusal, TargetFile, Trusted, UtcTime};
 use crate::disk::{self, Disk};
 
@@ -20,6 +21,8 @@ const MAX_ROOTS: u64 = 256;
 pub enum Unavailable {
     /// It has no such file.
     Missing,
+    /// It gives this file from its start alone.
+    NoRanges,
     /// Anything else, in words.
     Failed(String),
 }
@@ -45,6 +48,8 @@ pub trait Watch {
 pub enum Retrieval {
     /// The server has no such file.
     Missing,
+    /// The server gives this file from its start alone, and not from where an earlier try stopped.
+    NoRanges,
     /// It failed, in words.
     Failed(String),
     /// It went on behind the largest size that was allowed.
@@ -61,10 +66,20 @@ pub enum Retrieval {
     },
 }
 
+impl Retrieval {
+    /// Whether the rest may come another time.
+    pub fn is_interruption(&self) -> bool {
+        matches!(self, Self::Failed(_) | Self::TooSlow { .. })
+    }
+}
+
 impl fmt::Display for Retrieval {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Missing => write!(f, "the server does not have it"),
+            Self::NoRanges => {
+                write!(f, "the server cannot go on where a download stopped; let it answer ranges")
+            }
             Self::Failed(why) => write!(f, "{why}"),
             Self::TooLarge { max_bytes } => write!(f, "it is larger than {max_bytes} bytes"),
             Self::TooSlow { bytes, seconds } => {
@@ -104,6 +119,7 @@ impl Link<'_> {
         let mut body =
             self.transport.get(path, offset).map_err(|unavailable| match unavailable {
                 Unavailable::Missing => Retrieval::Missing,
+                Unavailable::NoRanges => Retrieval::NoRanges,
                 Unavailable::Failed(why) => Retrieval::Failed(why),
             })?;
         let (mut buffer, mut bytes) = (vec![0; piece_bytes], 0u64);
@@ -244,7 +260,9 @@ impl<'a> Repository<'a> {
         }
         let now = self.now.expect("targets come after the refresh");
         let file = encoded(role);
-        if let Some(kept) = read(self.disk, self.directory, &file)?
+        // No delegated role's file can take the place of a top-level role's.
+        let kept_as = parent.map_or(file.clone(), |_| format!("delegated.{file}"));
+        if let Some(kept) = read(self.disk, self.directory, &kept_as)?
             && self.trusted.update_targets(&kept, role, parent, now).is_ok()
         {
             return Ok(());
@@ -254,7 +272,7 @@ impl<'a> Repository<'a> {
         let name = self.name(&file, listing.version);
         let bytes = self.link.fetch(&name, max_bytes).map_err(|why| retrieval(role, why))?;
         self.trusted.update_targets(&bytes, role, parent, now)?;
-        self.keep(&file, &bytes)
+        self.keep(&kept_as, &bytes)
     }
 
     /// What the repository says of a target, `None` if it does not have it.
@@ -262,15 +280,16 @@ impl<'a> Repository<'a> {
     /// # Errors
     /// [`Refusal`].
     pub fn find(&mut self, path: &str) -> Result<Option<TargetFile>, Refusal> {
-        let mut trusted = self.trusted.clone();
-        let found = trusted.find(path, |trusted, role, parent| {
-            std::mem::swap(&mut self.trusted, trusted);
-            let fetched = self.fetch_targets(role, Some(parent));
-            std::mem::swap(&mut self.trusted, trusted);
-            fetched
-        });
-        self.trusted = trusted;
-        found
+        let mut search = Search::new(path);
+        while let Some((role, parent)) = search.next()? {
+            if parent.is_some() {
+                self.fetch_targets(&role, parent.as_deref())?;
+            }
+            if let Some(target) = search.visit(&self.trusted, role) {
+                return Ok(Some(target));
+            }
+        }
+        Ok(None)
     }
 
     fn name(&self, file: &str, version: u64) -> String {

@@ -43,8 +43,15 @@ pub fn key_id(key: &PublicKey) -> String {
 impl PublicKey {
     /// Whether this key made that signature. A key of a kind that is not known here made none.
     pub fn verifies(&self, message: &[u8], signature: &[u8]) -> bool {
+        self.decoded().is_some_and(|(algorithm, key)| {
+            UnparsedPublicKey::new(algorithm, key).verify(message, signature).is_ok()
+        })
+    }
+
+    /// The key itself, however it was spelled, and how it signs; nothing if that is not known here.
+    pub(super) fn decoded(&self) -> Option<(&'static dyn VerificationAlgorithm, Vec<u8>)> {
         let public = &self.keyval.public;
-        let (algorithm, key): (&dyn VerificationAlgorithm, _) =
+        let (algorithm, key): (&'static dyn VerificationAlgorithm, _) =
             match (self.keytype.as_str(), self.scheme.as_str()) {
                 ("ed25519", "ed25519") => (&signature::ED25519, from_hex(public)),
                 ("ecdsa" | "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp256") => {
@@ -56,11 +63,9 @@ impl PublicKey {
                 ("rsa", "rsa-pkcs1v15-sha256") => {
                     (&signature::RSA_PKCS1_2048_8192_SHA256, pem_key(public, RSA))
                 }
-                _ => return false,
+                _ => return None,
             };
-        key.is_some_and(|key| {
-            UnparsedPublicKey::new(algorithm, key).verify(message, signature).is_ok()
-        })
+        Some((algorithm, key?))
     }
 }
 

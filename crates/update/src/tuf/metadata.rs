@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use ring::digest::{SHA256, SHA512, digest};
+use ring::signature::UnparsedPublicKey;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -10,6 +11,12 @@ use serde_json::Value;
 use super::key::{from_hex, to_hex};
 use super::{PublicKey, Refusal, UtcTime};
 use crate::canonical::{self, Numbers};
+
+/// Roles that nobody can be delegated as.
+const TOP_LEVEL: [&str; 4] = ["root", "timestamp", "snapshot", "targets"];
+/// Longest name of a delegated role, percent-encoded: with its version and its place on the disk it stays
+/// within the 255 bytes that file systems allow.
+const MAX_ROLE_NAME: usize = 200;
 
 /// Hashes by algorithm, hexadecimal.
 pub type Hashes = BTreeMap<String, String>;
@@ -73,6 +80,10 @@ pub struct Targets {
     /// In a director repository: the vehicle that this instruction is for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub vehicle: Option<String>,
+    /// In a director repository: contents (SHA-256, hexadecimal) that the vehicle must not run. If it runs
+    /// one, it returns to its other slot.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub revoked: Vec<String>,
 }
 
 /// A file that may be installed.
@@ -185,7 +196,7 @@ impl<T: DeserializeOwned> Document<T> {
         Ok(Self { body, version, expires, bytes: bytes.to_vec(), message, signatures })
     }
 
-    /// Checks that enough of `role`'s keys signed it. A key under two names counts once.
+    /// Checks that enough of `role`'s keys signed it. A key under two names or in two spellings counts once.
     ///
     /// # Errors
     /// [`Refusal::Signatures`].
@@ -200,9 +211,10 @@ impl<T: DeserializeOwned> Document<T> {
             let key = keys.get(id).and_then(|key| PublicKey::deserialize(key).ok());
             let signature = self.signatures.get(id).and_then(|signature| from_hex(signature));
             if let (Some(key), Some(signature)) = (key, signature)
-                && key.verifies(&self.message, &signature)
+                && let Some((algorithm, key)) = key.decoded()
+                && UnparsedPublicKey::new(algorithm, &key).verify(&self.message, &signature).is_ok()
             {
-                signers.insert(key.keyval.public);
+                signers.insert(key);
             }
         }
         let (valid, threshold) = (signers.len(), role.threshold);
@@ -253,6 +265,34 @@ fn check_hashes(hashes: &Hashes, bytes: &[u8]) -> Result<(), String> {
     known.then_some(()).ok_or_else(|| "kind of hash".to_owned())
 }
 
+impl Targets {
+    /// Checks that names and hashes can be parts of addresses and of files' names.
+    pub(super) fn check(&self, role: &str) -> Result<(), Refusal> {
+        let malformed = |why: String| Err(Refusal::malformed(role, why));
+        let delegated = self.delegations.iter().flat_map(|delegations| &delegations.roles);
+        for DelegatedRole { name, .. } in delegated {
+            if TOP_LEVEL.contains(&name.as_str()) {
+                return malformed(format!("it delegates to {name}, which is a top-level role"));
+            }
+            if name.is_empty() || encoded(name).len() > MAX_ROLE_NAME {
+                return malformed(
+                    "it delegates to a role with no name or too long a one".to_owned(),
+                );
+            }
+        }
+        for (name, target) in &self.targets {
+            if name.split('/').any(|part| matches!(part, "." | "..")) {
+                return malformed(format!("target {name:?} leads out of its directory"));
+            }
+            if target.hashes.values().any(|hash| from_hex(hash).is_none_or(|hash| hash.is_empty()))
+            {
+                return malformed(format!("target {name:?} has a hash that is not hexadecimal"));
+            }
+        }
+        Ok(())
+    }
+}
+
 impl TargetFile {
     /// Where a repository serves it: with its hash before the last part of its name where names carry
     /// hashes (section 6.2). Percent-encoded but for `/`.
@@ -301,5 +341,66 @@ impl DelegatedRole {
     /// Who may sign for it.
     pub fn role_keys(&self) -> RoleKeys {
         RoleKeys { keyids: self.keyids.clone(), threshold: self.threshold }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::tuf::editor::{self, Edition};
+    use crate::tuf::{KeyPair, key_id};
+
+    #[test]
+    fn a_key_in_two_spellings_counts_once() {
+        let pair = KeyPair::from_seed([1; 32]);
+        let mut shouted = pair.public();
+        shouted.keyval.public = shouted.keyval.public.to_uppercase();
+        let ids = [pair.id(), key_id(&shouted)];
+        let spellings = [pair.public(), shouted].map(|key| serde_json::to_value(key).unwrap());
+        let keys = ids.iter().cloned().zip(spellings).collect();
+        let edition = Edition { version: 1, expires: UtcTime(0) };
+        let signed = editor::sign(&editor::unsigned("x", edition, &json!({})), &pair).unwrap();
+        let mut signed: Value = serde_json::from_slice(&signed).unwrap();
+        let mut again = signed["signatures"][0].clone();
+        again["keyid"] = ids[1].as_str().into();
+        signed["signatures"].as_array_mut().unwrap().push(again);
+        let document = Document::<Value>::parse(signed.to_string().as_bytes(), "x", "x").unwrap();
+        let check = |threshold| {
+            document.check_signatures("x", &RoleKeys { keyids: ids.to_vec(), threshold }, &keys)
+        };
+        assert_eq!(check(1), Ok(()));
+        let role = "x".to_owned();
+        assert_eq!(check(2), Err(Refusal::Signatures { role, valid: 1, threshold: 2 }));
+    }
+
+    #[test]
+    fn names_and_hashes_stay_within_their_directories() {
+        let check = |role: &str, target: &str, hash: &str, expected: Option<&str>| {
+            let targets = json!({
+                "targets": { target: { "length": 1, "hashes": { "sha256": hash } } },
+                "delegations": { "keys": {}, "roles": [
+                    { "name": role, "keyids": [], "threshold": 1, "terminating": false, "paths": [] },
+                ] },
+            });
+            let targets: Targets = serde_json::from_value(targets).unwrap();
+            match (targets.check("targets"), expected) {
+                (Ok(()), None) => {}
+                (Err(refusal), Some(expected)) if refusal.to_string().contains(expected) => {}
+                (other, _) => panic!("{role} {target} {hash}: {other:?}"),
+            }
+        };
+        check("../releases", "a/b..c/.d", "0a", None);
+        for role in ["root", "timestamp", "snapshot", "targets"] {
+            check(role, "a", "0a", Some("which is a top-level role"));
+        }
+        check("", "a", "0a", Some("no name"));
+        check(&"x".repeat(201), "a", "0a", Some("too long"));
+        check(&"/".repeat(67), "a", "0a", Some("too long"));
+        check("x", "a/../b", "0a", Some("leads out"));
+        check("x", ".", "0a", Some("leads out"));
+        check("x", "a", "../0a", Some("not hexadecimal"));
+        check("x", "a", "", Some("not hexadecimal"));
     }
 }

@@ -122,6 +122,15 @@ pub enum Refusal {
 }
 
 impl Refusal {
+    /// Whether the machine or the network is at fault and not what was said.
+    pub fn is_environment(&self) -> bool {
+        match self {
+            Self::Disk { .. } => true,
+            Self::Retrieval { why, .. } => why.is_interruption(),
+            _ => false,
+        }
+    }
+
     pub(crate) fn malformed(role: &str, why: impl fmt::Display) -> Self {
         Self::Malformed { role: role.to_owned(), why: why.to_string() }
     }

@@ -5,8 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use super::{
-    DelegatedRole, Document, MetaFile, Refusal, RoleKeys, Root, Snapshot, TargetFile, Targets,
-    Timestamp, UtcTime,
+    Document, MetaFile, Refusal, RoleKeys, Root, Snapshot, TargetFile, Targets, Timestamp, UtcTime,
 };
 
 /// Most roles a search for a target asks.
@@ -59,7 +58,7 @@ impl Trusted {
     }
 
     /// A timestamp; `false` if it is the one believed already (section 5.4).
-    pub(super) fn update_timestamp(&mut self, bytes: &[u8]) -> Result<bool, Refusal> {
+    pub(crate) fn update_timestamp(&mut self, bytes: &[u8]) -> Result<bool, Refusal> {
         let new = Document::<Timestamp>::parse(bytes, "timestamp", "timestamp")?;
         check_by_root(&new, "timestamp", &self.root.body)?;
         let offered = snapshot_of(&new)?.version;
@@ -84,7 +83,7 @@ impl Trusted {
 
     /// The snapshot that the timestamp names (section 5.5). `listed`: whether its bytes must be the listed
     /// ones; an older one from the disk serves to notice a step back.
-    pub(super) fn update_snapshot(&mut self, bytes: &[u8], listed: bool) -> Result<(), Refusal> {
+    pub(crate) fn update_snapshot(&mut self, bytes: &[u8], listed: bool) -> Result<(), Refusal> {
         let role = "snapshot";
         if listed {
             self.snapshot_listing()?.check(role, bytes)?;
@@ -123,7 +122,7 @@ impl Trusted {
         }
     }
 
-    pub(super) fn snapshot_listing(&self) -> Result<&MetaFile, Refusal> {
+    pub(crate) fn snapshot_listing(&self) -> Result<&MetaFile, Refusal> {
         snapshot_of(self.timestamp.as_ref().expect("a timestamp is fetched before the snapshot"))
     }
 
@@ -135,7 +134,7 @@ impl Trusted {
     }
 
     /// Targets metadata of a role that `parent` delegated to, or the top-level role (section 5.6).
-    pub(super) fn update_targets(
+    pub(crate) fn update_targets(
         &mut self,
         bytes: &[u8],
         role: &str,
@@ -145,6 +144,7 @@ impl Trusted {
         let listing = self.targets_listing(role)?;
         listing.check(role, bytes)?;
         let new = Document::<Targets>::parse(bytes, "targets", role)?;
+        new.body.check(role)?;
         match parent {
             None => check_by_root(&new, role, &self.root.body)?,
             Some(parent) => {
@@ -180,45 +180,71 @@ impl Trusted {
         Ok((&delegations.keys, role.ok_or_else(missing)?.role_keys()))
     }
 
-    /// Looks for a target: the top-level role first, then delegated ones in order, each before those it
-    /// delegates to (section 5.6.7). `fetch` brings a role's metadata in.
-    pub(super) fn find(
-        &mut self,
-        path: &str,
-        mut fetch: impl FnMut(&mut Self, &str, &str) -> Result<(), Refusal>,
-    ) -> Result<Option<TargetFile>, Refusal> {
-        let mut visited = BTreeSet::new();
-        let mut stack: Vec<(String, Option<String>)> = vec![("targets".to_owned(), None)];
-        while let Some((role, parent)) = stack.pop() {
-            if visited.contains(&role) {
+    /// What a role at hand says of a path: the target, or which roles to ask next and whether nobody else.
+    fn visit(&self, role: &str, path: &str) -> Answer {
+        let targets = &self.targets.get(role).expect("it was fetched").body;
+        if let Some(target) = targets.targets.get(path) {
+            return Answer::Found(target.clone());
+        }
+        let (mut next, mut terminating) = (Vec::new(), false);
+        let delegated = targets.delegations.iter().flat_map(|delegations| &delegations.roles);
+        for child in delegated.filter(|child| child.covers(path)) {
+            next.push(child.name.clone());
+            if child.terminating {
+                terminating = true;
+                break;
+            }
+        }
+        Answer::Ask { next, terminating }
+    }
+}
+
+enum Answer {
+    Found(TargetFile),
+    Ask { next: Vec<String>, terminating: bool },
+}
+
+/// A search for a target: the top-level role first, then delegated ones in order, each before those it
+/// delegates to (section 5.6.7).
+pub(super) struct Search<'a> {
+    path: &'a str,
+    visited: BTreeSet<String>,
+    /// Roles with who delegated to them; the last is asked next.
+    stack: Vec<(String, Option<String>)>,
+}
+
+impl<'a> Search<'a> {
+    pub(super) fn new(path: &'a str) -> Self {
+        Self { path, visited: BTreeSet::new(), stack: vec![("targets".to_owned(), None)] }
+    }
+
+    /// The role whose metadata is to be at hand before [`Self::visit`], with who delegated to it.
+    pub(super) fn next(&mut self) -> Result<Option<(String, Option<String>)>, Refusal> {
+        while let Some((role, parent)) = self.stack.pop() {
+            if self.visited.contains(&role) {
                 continue;
             }
-            if visited.len() > MAX_DELEGATIONS {
-                let (target, max) = (path.to_owned(), MAX_DELEGATIONS);
+            if self.visited.len() > MAX_DELEGATIONS {
+                let (target, max) = (self.path.to_owned(), MAX_DELEGATIONS);
                 return Err(Refusal::TooManyDelegations { target, max });
             }
-            if let Some(parent) = &parent {
-                fetch(self, &role, parent)?;
-            }
-            let targets = self.targets.get(&role).expect("it was fetched");
-            if let Some(target) = targets.body.targets.get(path) {
-                return Ok(Some(target.clone()));
-            }
-            let mut next: Vec<(String, Option<String>)> = Vec::new();
-            let delegated =
-                targets.body.delegations.iter().flat_map(|delegations| &delegations.roles);
-            for child in delegated.filter(|child| child.covers(path)) {
-                let DelegatedRole { name, terminating, .. } = child;
-                next.push((name.clone(), Some(role.clone())));
-                if *terminating {
-                    stack.clear();
-                    break;
-                }
-            }
-            visited.insert(role);
-            stack.extend(next.into_iter().rev());
+            return Ok(Some((role, parent)));
         }
         Ok(None)
+    }
+
+    pub(super) fn visit(&mut self, trusted: &Trusted, role: String) -> Option<TargetFile> {
+        match trusted.visit(&role, self.path) {
+            Answer::Found(target) => return Some(target),
+            Answer::Ask { next, terminating } => {
+                if terminating {
+                    self.stack.clear();
+                }
+                self.stack.extend(next.into_iter().rev().map(|name| (name, Some(role.clone()))));
+            }
+        }
+        self.visited.insert(role);
+        None
     }
 }
 

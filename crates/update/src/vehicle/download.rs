@@ -1,13 +1,24 @@
 //! Brings a file in: resumable, never more bytes than were signed, and believed only with its hash.
 
+use std::collections::BTreeSet;
 use std::io::{self, Write};
 
-use super::holds;
+use super::{bundle_path, holds};
 use crate::Error;
 use crate::delta;
 use crate::disk::{Disk, OnDisk, Section};
-use crate::tuf::{Link, TargetFile};
-use crate::uptane::Image;
+use crate::tuf::{Link, Retrieval, TargetFile};
+use crate::uptane::{Image, Installed};
+
+/// What came so far of a whole bundle.
+pub(super) fn part_path(sha256: &str) -> String {
+    format!("bundles/{sha256}.part")
+}
+
+/// The delta to a bundle, and what was made of it so far.
+pub(super) fn delta_paths(sha256: &str) -> (String, String) {
+    (format!("bundles/{sha256}.delta"), format!("bundles/{sha256}.patched"))
+}
 
 /// Fetches a target into `part`, going on where an earlier try stopped, until it has the signed hash.
 /// The bytes are durable then.
@@ -35,25 +46,49 @@ pub(super) fn fetch(
     if have.is_some_and(|have| have > target.length) {
         have = None;
     }
+    let mut starts_over = false;
     loop {
         let start = have.unwrap_or(0);
         if have.is_none() {
             disk.create(part).map_err(failed)?;
         }
-        if start < target.length {
-            receive(disk, link, piece_bytes, (name, target, consistent), (part, start))?;
-        }
-        if holds(disk, part, &wanted)? {
+        let received = if start < target.length {
+            let received =
+                receive(disk, link, piece_bytes, (name, target, consistent), (part, start));
+            received.map_err(|error| if starts_over { without_ranges(error) } else { error })?
+        } else {
+            Received::All
+        };
+        if received == Received::All && holds(disk, part, &wanted) {
             return disk.sync(part).map_err(failed);
         }
         disk.remove(part).map_err(failed)?;
         if start == 0 {
             let problem = "its content is not the one that was signed".to_owned();
-            return Err(Error::Download { path: name.to_owned(), problem });
+            return Err(Error::Download { path: name.to_owned(), problem, interrupted: false });
         }
-        // What an earlier try left may have been torn by a power cut.
+        // What an earlier try left may have been torn by a power cut, or its server cannot go on in the middle.
+        starts_over = received == Received::Nothing;
         have = None;
     }
+}
+
+/// A download that never goes on may never end: it must be said why.
+fn without_ranges(error: Error) -> Error {
+    match error {
+        Error::Download { path, problem, interrupted } => {
+            let problem = format!("{problem}; it had to start over: {}", Retrieval::NoRanges);
+            Error::Download { path, problem, interrupted }
+        }
+        other => other,
+    }
+}
+
+#[derive(PartialEq)]
+enum Received {
+    All,
+    /// The server gives files from their start alone.
+    Nothing,
 }
 
 fn receive(
@@ -62,7 +97,7 @@ fn receive(
     piece_bytes: usize,
     (name, target, consistent): (&str, &TargetFile, bool),
     (part, start): (&str, u64),
-) -> Result<(), Error> {
+) -> Result<Received, Error> {
     let mut write_error = None;
     let path = target.path(name, consistent);
     let outcome = link.stream(&path, start, target.length - start, piece_bytes, &mut |piece| {
@@ -75,14 +110,15 @@ fn receive(
     if let Some(cause) = write_error {
         return Err(Error::io(format!("cannot write {part}"), cause));
     }
-    let problem = match outcome {
-        Err(why) => why.to_string(),
-        Ok(bytes) if start + bytes < target.length => "it ended early".to_owned(),
-        Ok(_) => return Ok(()),
+    let (problem, interrupted) = match outcome {
+        Err(Retrieval::NoRanges) if start > 0 => return Ok(Received::Nothing),
+        Err(why) => (why.to_string(), why.is_interruption()),
+        Ok(bytes) if start + bytes < target.length => ("it ended early".to_owned(), true),
+        Ok(_) => return Ok(Received::All),
     };
     // What came so far stays for the next try.
     disk.sync(part).map_err(|cause| Error::io(format!("cannot write {part}"), cause))?;
-    Err(Error::Download { path: name.to_owned(), problem })
+    Err(Error::Download { path: name.to_owned(), problem, interrupted })
 }
 
 /// Makes an image at `part` from a bundle that is here and a delta.
@@ -105,7 +141,7 @@ pub(super) fn patch(
     let mut out = io::BufWriter::with_capacity(piece_bytes, Appended { disk, path: part });
     delta::apply(&old, &mut stream, image.bytes, &mut out)?;
     out.flush().map_err(failed)?;
-    if holds(disk, part, image)? {
+    if holds(disk, part, image) {
         return disk.sync(part).map_err(failed);
     }
     Err(Error::Delta { problem: "it leads to another bundle than the signed one".to_owned() })
@@ -128,17 +164,26 @@ impl Write for Appended<'_> {
     }
 }
 
-/// Removes every file in `bundles/` but those that are kept.
+/// Removes every file in `bundles/` but bundles of both sets and what came so far of `wanted`.
 ///
 /// # Errors
 /// [`Error::Io`].
-pub(super) fn remove_others(disk: &dyn Disk, keep: impl Fn(&str) -> bool) -> Result<(), Error> {
+pub(super) fn remove_others(
+    disk: &dyn Disk,
+    [active, wanted]: [&Installed; 2],
+) -> Result<(), Error> {
     let fail = |cause| Error::io("cannot clean bundles/", cause);
+    let mut keep: BTreeSet<String> =
+        active.values().chain(wanted.values()).map(|image| bundle_path(&image.sha256)).collect();
+    for Image { sha256, .. } in wanted.values() {
+        let (delta, patched) = delta_paths(sha256);
+        keep.extend([part_path(sha256), delta, patched]);
+    }
     let names = disk.list("bundles").map_err(fail)?;
-    let others = names.iter().filter(|name| !keep(name));
+    let paths = names.iter().map(|name| format!("bundles/{name}"));
     let mut removed = false;
-    for name in others {
-        disk.remove(&format!("bundles/{name}")).map_err(fail)?;
+    for path in paths.filter(|path| !keep.contains(path)) {
+        disk.remove(&path).map_err(fail)?;
         removed = true;
     }
     if removed { disk.sync_directory("bundles").map_err(fail) } else { Ok(()) }

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::io::{self, Read};
 
 use ommatidia_scene::{ContentHash, Input, Provenance};
+use ommatidia_update::Error;
 use ommatidia_update::bundle::{
     self, Bundle, Expected, Metric, Plan, PlannedFile, ReplayCase, Requirements, Role, Version,
 };
@@ -19,7 +20,7 @@ use ommatidia_update::tuf::{
     Watch,
 };
 use ommatidia_update::uptane::{
-    Attestation, DirectorCustom, Ecu, Identity, Image, ImageCustom, Installed, Need, TimeSource,
+    Attestation, DirectorCustom, Ecu, Identity, Image, ImageCustom, Installed, TimeSource,
     delta_target,
 };
 use ommatidia_update::vehicle::{self, Gate, Outcome, Sources, Terms};
@@ -53,6 +54,8 @@ pub enum Mischief {
     Slow,
     /// Every body ends after so many bytes.
     CutAfter(u64),
+    /// Files are given from their start alone, and every body ends after so many bytes.
+    NoRanges(u64),
 }
 
 struct Body<'a> {
@@ -74,10 +77,12 @@ impl Read for Body<'_> {
                 self.server.seconds.set(self.server.seconds.get() + 1.0);
                 count = count.min(1);
             }
-            Mischief::CutAfter(bytes) if self.at as u64 >= bytes => {
+            Mischief::CutAfter(bytes) | Mischief::NoRanges(bytes) if self.at as u64 >= bytes => {
                 return Err(io::Error::other("the connection was cut"));
             }
-            Mischief::CutAfter(bytes) => count = count.min((bytes - self.at as u64) as usize),
+            Mischief::CutAfter(bytes) | Mischief::NoRanges(bytes) => {
+                count = count.min(usize::try_from(bytes - self.at as u64).unwrap_or(usize::MAX))
+            }
             _ => {}
         }
         buffer[..count].copy_from_slice(&self.bytes[self.at..self.at + count]);
@@ -91,6 +96,9 @@ impl Transport for Server {
     fn get(&self, path: &str, offset: u64) -> Result<Box<dyn Read + '_>, Unavailable> {
         if *self.mischief.borrow() == Mischief::Drop {
             return Err(Unavailable::Failed("no answer".to_owned()));
+        }
+        if offset > 0 && matches!(*self.mischief.borrow(), Mischief::NoRanges(_)) {
+            return Err(Unavailable::NoRanges);
         }
         let files = self.files.borrow();
         let bytes = files.get(path).ok_or(Unavailable::Missing)?;
@@ -134,6 +142,7 @@ impl Repo {
             targets: BTreeMap::new(),
             delegations: None,
             vehicle: vehicle.map(str::to_owned),
+            revoked: Vec::new(),
         };
         let versions = ROLES.iter().map(|role| (*role, 0)).collect();
         let (server, root, expires) = (Server::default(), Vec::new(), START.plus_days(30));
@@ -231,11 +240,11 @@ impl TimeSource for Clock {
 pub struct WeightsGate;
 
 impl Gate for WeightsGate {
-    fn check(&mut self, _: &Ecu, bundle: &Bundle<'_>) -> Result<(), String> {
+    fn check(&mut self, _: &Ecu, bundle: &Bundle<'_>) -> Result<(), Error> {
         let mut start = [0; 4];
-        let mut weights = bundle.read("weights.bin").map_err(|error| error.to_string())?;
-        weights.read_exact(&mut start).map_err(|error| error.to_string())?;
-        if &start == b"bad!" { Err("the outputs drifted".to_owned()) } else { Ok(()) }
+        bundle.read("weights.bin")?.read_exact(&mut start).unwrap();
+        let reason = "the outputs drifted".to_owned();
+        if &start == b"bad!" { Err(Error::Gate { reason }) } else { Ok(()) }
     }
 }
 
@@ -257,12 +266,22 @@ pub fn weights(release: u64) -> Vec<u8> {
 
 /// A bundle for one computer.
 pub fn make_bundle(product: &str, release: u64, weights: Vec<u8>) -> Vec<u8> {
+    packed(make_plan(product, release, weights))
+}
+
+pub fn packed(plan: Plan) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    bundle::write(plan, &mut bytes).unwrap();
+    bytes
+}
+
+pub fn make_plan(product: &str, release: u64, weights: Vec<u8>) -> Plan {
     let file = |path: &str, role, bytes: Vec<u8>| PlannedFile {
         path: path.to_owned(),
         role,
         source: Box::new(bytes),
     };
-    let plan = Plan {
+    Plan {
         name: product.to_owned(),
         release,
         files: vec![
@@ -274,6 +293,7 @@ pub fn make_bundle(product: &str, release: u64, weights: Vec<u8>) -> Vec<u8> {
             hardware: vec![product.to_owned()],
             memory_bytes: 1000,
         },
+        needs: Vec::new(),
         metrics: vec![Metric {
             name: "miou".to_owned(),
             value: 0.5,
@@ -295,10 +315,7 @@ pub fn make_bundle(product: &str, release: u64, weights: Vec<u8>) -> Vec<u8> {
             vec![Input { name: "clip".to_owned(), blake3: ContentHash([1; 32]) }],
             Value::Null,
         ),
-    };
-    let mut bytes = Vec::new();
-    bundle::write(plan, &mut bytes).unwrap();
-    bytes
+    }
 }
 
 impl World {
@@ -329,29 +346,20 @@ impl World {
     /// Puts a release of both products into the image repository and tells the vehicle to run it.
     pub fn release(&mut self, release: u64) {
         for product in ECUS {
-            self.offer(
-                product,
-                release,
-                make_bundle(product, release, weights(release)),
-                Vec::new(),
-            );
+            self.offer(make_bundle(product, release, weights(release)));
         }
         self.image.publish();
         self.assign(&ECUS.map(|product| (product, release)));
     }
 
     /// Lists a bundle in the image repository, with the delta from the release before where wanted.
-    pub fn offer(&mut self, product: &str, release: u64, bytes: Vec<u8>, needs: Vec<Need>) {
+    pub fn offer(&mut self, bytes: Vec<u8>) {
+        let custom = ImageCustom::of(Bundle::open(&bytes).unwrap().manifest());
+        let (product, release) = (&custom.product, custom.release);
         let name = Self::target(product, release);
-        let custom = ImageCustom {
-            product: product.to_owned(),
-            release,
-            hardware: vec![product.to_owned()],
-            needs,
-        };
+        let before = self.bundles.get(&Self::target(product, release.saturating_sub(1))).cloned();
         let target = self.image.list(&name, &bytes, serde_json::to_value(custom).unwrap());
         self.files.put(&target.path(&name, true), bytes.clone());
-        let before = self.bundles.get(&Self::target(product, release.saturating_sub(1))).cloned();
         if let Some(old) = before.filter(|_| self.use_deltas) {
             let mut delta = Vec::new();
             delta::create(&old, &bytes, delta::Methods::default(), &mut delta).unwrap();
@@ -367,12 +375,32 @@ impl World {
     pub fn assign(&mut self, what: &[(&str, u64)]) {
         self.director.targets.targets.clear();
         for (product, release) in what {
-            let name = Self::target(product, *release);
-            let custom = DirectorCustom { ecus: vec![(*product).to_owned()] };
-            let bytes = self.bundles[&name].clone();
-            self.director.list(&name, &bytes, serde_json::to_value(custom).unwrap());
+            self.assign_to(product, *release, &[product]);
         }
         self.director.publish();
+    }
+
+    /// The director lists a release for computers, without publishing yet.
+    pub fn assign_to(&mut self, product: &str, release: u64, ecus: &[&str]) {
+        let name = Self::target(product, release);
+        let custom = DirectorCustom::new(ecus.iter().map(|ecu| (*ecu).to_owned()).collect());
+        let bytes = self.bundles[&name].clone();
+        self.director.list(&name, &bytes, serde_json::to_value(custom).unwrap());
+    }
+
+    /// The director says that a release must not be run.
+    pub fn revoke(&mut self, product: &str, release: u64) {
+        let sha256 = self.sha256(product, release);
+        self.director.targets.revoked.push(sha256);
+    }
+
+    pub fn sha256(&self, product: &str, release: u64) -> String {
+        vehicle::sha256_of(&self.bundles[&Self::target(product, release)]).unwrap()
+    }
+
+    /// Where a release's bundle lies on the vehicle.
+    pub fn place(&self, product: &str, release: u64) -> String {
+        vehicle::bundle_path(&self.sha256(product, release))
     }
 
     /// A vehicle that leaves the factory with release 1.
@@ -414,14 +442,23 @@ impl World {
         }
     }
 
-    pub fn update(&self, disk: &dyn Disk) -> Result<Outcome, ommatidia_update::Error> {
+    pub fn update(&self, disk: &dyn Disk) -> Result<Outcome, Error> {
+        self.update_with(disk, &self.clock, &mut WeightsGate)
+    }
+
+    pub fn update_with(
+        &self,
+        disk: &dyn Disk,
+        time: &dyn TimeSource,
+        gate: &mut dyn Gate,
+    ) -> Result<Outcome, Error> {
         let sources = Sources {
             director: self.director.server.link(),
             image: self.image.server.link(),
             targets: self.files.link(),
-            time: &self.clock,
+            time,
         };
-        vehicle::update(disk, &sources, &self.terms(), &mut WeightsGate)
+        vehicle::update(disk, &sources, &self.terms(), gate)
     }
 
     /// What the vehicle runs after a start, by computer. Fails the test if it runs nothing.

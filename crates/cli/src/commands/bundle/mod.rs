@@ -70,9 +70,13 @@ struct Expiry {
 
 impl Expiry {
     fn time(&self, default_days: u32) -> Result<UtcTime, Failure> {
-        match self.expires {
-            Some(time) => Ok(time),
-            None => Ok(now()?.plus_days(self.days.unwrap_or(default_days).into())),
+        let now = now()?;
+        let time = self.expires.unwrap_or(now.plus_days(self.days.unwrap_or(default_days).into()));
+        if time > now {
+            return Ok(time);
         }
+        Err(Failure::input(format!(
+            "it would expire at {time}, and it is {now}: give a later time"
+        )))
     }
 }

@@ -8,7 +8,7 @@ use clap::Args;
 use ommatidia_scene::{Input, Provenance};
 use ommatidia_store::{atomic, hash};
 use ommatidia_update::bundle::{
-    self, Expected, Metric, Plan, PlannedFile, ReplayCase, Requirements, Role,
+    self, Expected, Metric, Need, Plan, PlannedFile, ReplayCase, Requirements, Role,
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -36,6 +36,9 @@ struct PlanFile {
     provenance: Option<PathBuf>,
     requires: Requirements,
     files: Vec<FileEntry>,
+    /// Releases of other bundles that it goes together with, both ends included.
+    #[serde(default)]
+    needs: Vec<Need>,
     #[serde(default)]
     metrics: Vec<Metric>,
     #[serde(default)]
@@ -80,6 +83,7 @@ pub(super) fn run(arguments: &CreateArguments, common: &Common) -> Result<ExitCo
         release: plan.release,
         files,
         requires: plan.requires,
+        needs: plan.needs,
         metrics: plan.metrics,
         replay: replay.collect(),
         provenance,

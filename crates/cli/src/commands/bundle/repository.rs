@@ -10,7 +10,7 @@ use ommatidia_update::bundle::Bundle;
 use ommatidia_update::disk::RealDisk;
 use ommatidia_update::publish::{self, Assignment, Change, STAGED_ROOT, STAGED_TARGETS};
 use ommatidia_update::tuf::{TargetFile, UtcTime};
-use ommatidia_update::uptane::{DirectorCustom, ImageCustom, Need, delta_target};
+use ommatidia_update::uptane::{DirectorCustom, ImageCustom, delta_target};
 use ommatidia_update::vehicle::sha256_of;
 use ommatidia_update::{Error, delta};
 use serde_json::json;
@@ -44,16 +44,17 @@ pub(crate) struct TargetsArguments {
     /// Earlier bundles from which to store deltas to each of --add of the same name
     #[arg(long, value_name = "FILE.omma", requires = "add")]
     delta_from: Vec<PathBuf>,
-    /// What --add needs beside it: another bundle's name and releases, radar-net:3..4
-    #[arg(long, value_name = "NAME:FROM..TO", requires = "add")]
-    needs: Vec<String>,
     /// In a director's repository: the vehicle that it instructs
     #[arg(long, value_name = "NAME")]
     vehicle: Option<String>,
     /// In a director's repository: what a computer is to run, front=camvid-7.omma; replaces what was said before
     #[arg(long, value_name = "ECU=TARGET", requires = "images")]
     assign: Vec<String>,
-    /// The image repository that lists what is assigned
+    /// In a director's repository: what the vehicle must not run any more, camvid-7.omma; if it does, it
+    /// returns to its own last good release
+    #[arg(long, value_name = "TARGET", requires = "images")]
+    revoke: Vec<String>,
+    /// The image repository that lists what is assigned or revoked
     #[arg(long, value_name = "DIR")]
     images: Option<PathBuf>,
     #[command(flatten)]
@@ -111,49 +112,32 @@ fn assignment(text: &str) -> Result<Assignment, Failure> {
 
 pub(super) fn targets(arguments: &TargetsArguments, common: &Common) -> Result<ExitCode, Failure> {
     let disk = RealDisk::new(&arguments.repository);
+    let expires = arguments.expiry.time(90)?;
     let mut add = BTreeMap::new();
-    let needs = arguments.needs.iter().map(|text| need(text)).collect::<Result<Vec<_>, _>>()?;
     for path in &arguments.add {
-        add_bundle(&disk, path, &needs, &mut add)?;
+        add_bundle(&disk, path, &mut add)?;
         for old in &arguments.delta_from {
             add_delta(&disk, (old, path), &mut add)?;
         }
     }
-    assign(arguments, &mut add)?;
-    let change =
-        Change { add, clear: !arguments.assign.is_empty(), vehicle: arguments.vehicle.clone() };
-    let expires = arguments.expiry.time(90)?;
+    let revoke = direct(arguments, &mut add)?;
+    let (clear, vehicle) = (!arguments.assign.is_empty(), arguments.vehicle.clone());
+    let change = Change { add, clear, vehicle, revoke };
     let version = publish::stage_targets(&disk, change, expires)?;
     staged(disk.path(STAGED_TARGETS), version, expires, common)
-}
-
-fn need(text: &str) -> Result<Need, Failure> {
-    let parsed = text.split_once(':').and_then(|(product, range)| {
-        let (from, to) = range.split_once("..")?;
-        let (from_release, to_release) = (from.parse().ok()?, to.parse().ok()?);
-        Some(Need { product: product.to_owned(), from_release, to_release })
-    });
-    parsed.ok_or_else(|| {
-        Failure::input(format!("--needs {text}: give NAME:FROM..TO, radar-net:3..4"))
-    })
 }
 
 fn add_bundle(
     disk: &RealDisk,
     path: &Path,
-    needs: &[Need],
     add: &mut BTreeMap<String, TargetFile>,
 ) -> Result<(), Failure> {
     let file = super::open(path)?;
     let bundle = Bundle::open(&file)?;
     bundle.verify_contents()?;
     let manifest = bundle.manifest();
-    let custom = ImageCustom {
-        product: manifest.name.clone(),
-        release: manifest.release,
-        hardware: manifest.requires.hardware.clone(),
-        needs: needs.to_vec(),
-    };
+    manifest.releasable()?;
+    let custom = ImageCustom::of(manifest);
     let name = format!("{}-{}.omma", manifest.name, manifest.release);
     let custom = serde_json::to_value(custom).map_err(Failure::input)?;
     let target = publish::store_target(disk, &name, &file, Some(custom))?;
@@ -182,14 +166,23 @@ fn add_delta(
     Ok(())
 }
 
-/// Lists each assigned image as the image repository does, with the computers that are to run it.
-fn assign(
+/// Lists each assigned image as the image repository does, with the computers that are to run it; the
+/// contents of what is revoked.
+fn direct(
     arguments: &TargetsArguments,
     add: &mut BTreeMap<String, TargetFile>,
-) -> Result<(), Failure> {
-    let Some(images) = &arguments.images else { return Ok(()) };
+) -> Result<Vec<String>, Failure> {
+    let Some(images) = &arguments.images else { return Ok(Vec::new()) };
     let listed = publish::targets(&RealDisk::new(images))?.map(|targets| targets.targets);
     let listed = listed.unwrap_or_default();
+    let find = |name: &str| {
+        listed.get(name).cloned().ok_or_else(|| {
+            let known: Vec<_> =
+                listed.keys().filter(|name| name.ends_with(".omma")).cloned().collect();
+            let (images, known) = (images.display(), known.join(", "));
+            Failure::input(format!("{images} has no {name}; it has {known}"))
+        })
+    };
     let mut ecus: BTreeMap<&str, Vec<String>> = BTreeMap::new();
     for text in &arguments.assign {
         let (ecu, target) = text
@@ -198,27 +191,28 @@ fn assign(
         ecus.entry(target).or_default().push(ecu.to_owned());
     }
     for (name, ecus) in ecus {
-        let mut target = listed.get(name).cloned().ok_or_else(|| {
-            let known: Vec<_> =
-                listed.keys().filter(|name| name.ends_with(".omma")).cloned().collect();
-            Failure::input(format!(
-                "{} has no {name}; it has {}",
-                images.display(),
-                known.join(", ")
-            ))
-        })?;
-        let custom = serde_json::to_value(DirectorCustom { ecus }).map_err(Failure::input)?;
+        let mut target = find(name)?;
+        let custom = serde_json::to_value(DirectorCustom::new(ecus)).map_err(Failure::input)?;
         target.custom = Some(custom);
         add.insert(name.to_owned(), target);
     }
-    Ok(())
+    let sha256 = |name: &String| {
+        let sha256 = find(name)?.hashes.remove("sha256");
+        sha256.ok_or_else(|| Failure::input(format!("{name} is listed without its SHA-256")))
+    };
+    arguments.revoke.iter().map(sha256).collect()
 }
 
 pub(super) fn publish(arguments: &PublishArguments, common: &Common) -> Result<ExitCode, Failure> {
     let keys = arguments.key.iter().map(|path| read_key(path)).collect::<Result<Vec<_>, _>>()?;
     let disk = RealDisk::new(&arguments.repository);
     let expires = arguments.expiry.time(7)?;
-    let published = publish::publish(&disk, &keys, expires)?;
+    let published = publish::publish(&disk, &keys, super::now()?, expires)?;
+    for (role, end) in &published.expiring {
+        tracing::warn!(
+            "the {role} expires at {end}, before this timestamp does: sign a new one by then"
+        );
+    }
     let result = json!({
         "repository": arguments.repository,
         "root": published.root,
@@ -226,6 +220,7 @@ pub(super) fn publish(arguments: &PublishArguments, common: &Common) -> Result<E
         "snapshot": published.snapshot,
         "timestamp": published.timestamp,
         "expires": expires,
+        "expiring": published.expiring.iter().map(|(role, _)| role).collect::<Vec<_>>(),
     });
     output::print(common, &result, || {
         format!(

@@ -98,6 +98,7 @@ pub(super) fn sign(arguments: &SignArguments, common: &Common) -> Result<ExitCod
             "type": value["signed"]["_type"],
             "version": value["signed"]["version"],
             "expires": value["signed"]["expires"],
+            "says": says(&value["signed"]),
             "signatures": value["signatures"].as_array().map_or(0, Vec::len),
         }));
     }
@@ -106,17 +107,47 @@ pub(super) fn sign(arguments: &SignArguments, common: &Common) -> Result<ExitCod
     output::print(common, &result, || {
         let lines = signed.iter().map(|file| {
             let text = |name: &str| file[name].as_str().unwrap_or("?").to_owned();
+            let says = file["says"].as_array().into_iter().flatten();
+            let says = says.map(|line| format!("  {}\n", line.as_str().unwrap_or("?")));
             format!(
-                "{}: {} version {} until {}, {} signatures\n",
+                "{}: {} version {} until {}, {} signatures\n{}",
                 text("file"),
                 text("type"),
                 file["version"],
                 text("expires"),
-                file["signatures"]
+                file["signatures"],
+                says.collect::<String>()
             )
         });
         lines.collect()
     })
+}
+
+/// What one puts one's name to, a line each: whose keys make up which role, and what is listed.
+fn says(signed: &Value) -> Vec<String> {
+    let members = |value: &Value| value.as_object().cloned().unwrap_or_default();
+    let words = |value: &Value| {
+        let words = value.as_array().into_iter().flatten().filter_map(Value::as_str);
+        words.map(str::to_owned).collect::<Vec<_>>()
+    };
+    let keys =
+        |role: &Value| format!("{} of {}", role["threshold"], words(&role["keyids"]).join(", "));
+    let roles = members(&signed["roles"]);
+    let mut lines: Vec<String> =
+        roles.iter().map(|(name, role)| format!("role {name}: {}", keys(role))).collect();
+    if let Some(vehicle) = signed["vehicle"].as_str() {
+        lines.push(format!("for vehicle {vehicle}"));
+    }
+    for (name, target) in members(&signed["targets"]) {
+        let (sha256, custom) = (&target["hashes"]["sha256"], &target["custom"]);
+        let sha256 = sha256.as_str().unwrap_or("no SHA-256");
+        lines.push(format!("{name}: {sha256}, {} bytes, {custom}", target["length"]));
+    }
+    lines.extend(words(&signed["revoked"]).iter().map(|sha256| format!("revoked: {sha256}")));
+    for role in signed["delegations"]["roles"].as_array().into_iter().flatten() {
+        lines.push(format!("delegates to {}: {}", role["name"], keys(role)));
+    }
+    lines
 }
 
 /// A secret key.

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
-use ommatidia_update::bundle::Bundle;
+use ommatidia_update::bundle::{Bundle, Version};
 use ommatidia_update::disk::{self, RealDisk};
 use ommatidia_update::uptane::{Ecu, Identity, Image, Installed};
 use ommatidia_update::vehicle::{self, Slot, State, sha256_of};
@@ -81,7 +81,7 @@ pub(crate) fn run(arguments: &VehicleArguments, common: &Common) -> Result<ExitC
             let changed = vehicle::confirm(&RealDisk::new(&arguments.vehicle))?;
             output::print(common, &json!({ "confirmed": changed }), || match changed {
                 true => "what runs is now the last good release".to_owned(),
-                false => "nothing was on trial".to_owned(),
+                false => "nothing that was started is on trial".to_owned(),
             })
         }
         VehicleCommand::Fail(arguments) => {
@@ -95,16 +95,20 @@ pub(crate) fn run(arguments: &VehicleArguments, common: &Common) -> Result<ExitC
 
 fn provision(arguments: &ProvisionArguments, common: &Common) -> Result<ExitCode, Failure> {
     let disk = RealDisk::new(&arguments.vehicle);
-    let (mut ecus, mut images) = (Vec::new(), Installed::new());
+    let (mut ecus, mut bundles, mut images) = (Vec::new(), Vec::new(), Installed::new());
     for text in &arguments.ecu {
         let (names, path) = text.split_once('=').unwrap_or((text, ""));
         let Some((id, hardware)) = names.split_once(':') else {
             return Err(Failure::input(format!("--ecu {text}: give ECU:HARDWARE=FILE.omma")));
         };
         ecus.push(Ecu { id: id.to_owned(), hardware: hardware.to_owned() });
-        images.insert(id.to_owned(), place(&disk, path)?);
+        bundles.push((id, hardware, path));
     }
     let identity = Identity { vehicle: arguments.name.clone(), ecus };
+    identity.check()?;
+    for (id, hardware, path) in bundles {
+        images.insert(id.to_owned(), place(&disk, path, hardware)?);
+    }
     let read = |path: &PathBuf| {
         std::fs::read(path)
             .map_err(|cause| Failure::input(format!("cannot read {}: {cause}", path.display())))
@@ -114,11 +118,19 @@ fn provision(arguments: &ProvisionArguments, common: &Common) -> Result<ExitCode
     status(&disk, common)
 }
 
-/// Copies a bundle to where the vehicle keeps them.
-fn place(disk: &RealDisk, path: &str) -> Result<Image, Failure> {
+/// The version of this program, as bundles ask for it.
+fn runtime() -> Version {
+    env!("CARGO_PKG_VERSION").parse().expect("the program has a version")
+}
+
+/// Copies a bundle to where the vehicle keeps them, if it is for that hardware.
+fn place(disk: &RealDisk, path: &str, hardware: &str) -> Result<Image, Failure> {
     let file = open(path.as_ref())?;
     let bundle = Bundle::open(&file)?;
     bundle.verify_contents()?;
+    // How much memory the vehicle has is not known here.
+    let fits = bundle.manifest().fits(&runtime(), hardware, u64::MAX);
+    fits.map_err(|why| Failure::input(format!("{path}: {why}")))?;
     let unreadable = |cause| Failure::input(format!("cannot read {path}: {cause}"));
     let sha256 = sha256_of(&file).map_err(unreadable)?;
     let bytes = std::fs::read(path).map_err(unreadable)?;
@@ -130,7 +142,7 @@ fn place(disk: &RealDisk, path: &str) -> Result<Image, Failure> {
         release: manifest.release,
         sha256,
         bytes: bytes.len() as u64,
-        needs: Vec::new(),
+        needs: manifest.needs.clone(),
     })
 }
 
@@ -144,7 +156,7 @@ fn start(arguments: &Directory, common: &Common) -> Result<ExitCode, Failure> {
     let bundles: serde_json::Map<String, Value> = paths.collect();
     let result = json!({
         "bundles": bundles, "on_trial": started.on_trial, "returned": started.returned,
-        "images": started.images,
+        "last_resort": started.last_resort, "unrecorded": started.unrecorded, "images": started.images,
     });
     output::print(common, &result, || {
         let mut text = String::new();
@@ -152,7 +164,13 @@ fn start(arguments: &Directory, common: &Common) -> Result<ExitCode, Failure> {
             text += &format!("{ecu} {}\n", path.as_str().unwrap_or("?"));
         }
         if let Some(reason) = &started.returned {
-            text += &format!("returned to the last good release: {reason}\n");
+            text += &format!("returned to the other release: {reason}\n");
+        }
+        if started.last_resort {
+            text += "it failed before; nothing better is left\n";
+        }
+        if let Some(why) = &started.unrecorded {
+            text += &format!("this start was not written down: {why}\n");
         }
         text + if started.on_trial { "on trial: confirm after a good run\n" } else { "" }
     })

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use clap::Args;
 use ommatidia_update::Error;
-use ommatidia_update::bundle::{Bundle, Version};
+use ommatidia_update::bundle::Bundle;
 use ommatidia_update::disk::RealDisk;
 use ommatidia_update::http::Http;
 use ommatidia_update::publish;
@@ -45,11 +45,11 @@ pub(crate) struct UpdateArguments {
     /// Activate without a replay gate
     #[arg(long, conflicts_with = "gate")]
     no_gate: bool,
-    /// Memory for a bundle, bytes
-    #[arg(long, value_name = "BYTES", default_value_t = 4 << 30)]
-    memory: u64,
+    /// Memory for a bundle, bytes; all that this machine has if not said
+    #[arg(long, value_name = "BYTES")]
+    memory: Option<u64>,
     /// How often a release may be started before it must have been confirmed
-    #[arg(long, value_name = "N", default_value_t = 3)]
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..))]
     trial_starts: u32,
 }
 
@@ -99,15 +99,27 @@ pub(super) fn run(arguments: &UpdateArguments, common: &Common) -> Result<ExitCo
 }
 
 fn terms(arguments: &UpdateArguments) -> Result<Terms, Failure> {
-    let runtime: Version = env!("CARGO_PKG_VERSION").parse().expect("the program has a version");
     // A key nobody has seen makes a number nobody has used.
     let nonce = KeyPair::generate()?.id();
+    let memory_bytes = arguments.memory.map_or_else(machine_memory, Ok)?;
     Ok(Terms {
-        runtime,
-        memory_bytes: arguments.memory,
+        runtime: super::runtime(),
+        memory_bytes,
         nonce,
         trial_starts: arguments.trial_starts,
         piece_bytes: PIECE_BYTES,
+    })
+}
+
+/// What Linux says of this machine's memory, bytes.
+fn machine_memory() -> Result<u64, Failure> {
+    let said = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
+    let line = said.lines().find_map(|line| line.strip_prefix("MemTotal:"));
+    let kib = line.and_then(|line| line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok());
+    kib.map(|kib| kib << 10).ok_or_else(|| {
+        Failure::Environment(miette::miette!(
+            "this machine does not say how much memory it has; give --memory"
+        ))
     })
 }
 
@@ -154,31 +166,36 @@ struct ProgramGate {
 }
 
 impl Gate for ProgramGate {
-    fn check(&mut self, ecu: &Ecu, bundle: &Bundle<'_>) -> Result<(), String> {
+    fn check(&mut self, ecu: &Ecu, bundle: &Bundle<'_>) -> Result<(), Error> {
         let Some(program) = &self.program else { return Ok(()) };
         clear(&self.folder)?;
-        crate::commands::bundle::extract(bundle, &self.folder)
-            .map_err(|_| format!("cannot unpack the bundle to {}", self.folder.display()))?;
+        crate::commands::bundle::extract(bundle, &self.folder).map_err(|failure| {
+            let what = format!("cannot unpack the bundle to {}", self.folder.display());
+            Error::Io { what, cause: std::io::Error::other(failure.message()) }
+        })?;
         let status = Command::new(program)
             .arg(&ecu.id)
             .arg(&self.folder)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .status()
-            .map_err(|cause| format!("cannot run {}: {cause}", program.display()))?;
+            .map_err(|cause| Error::Io {
+                what: format!("cannot run {}", program.display()),
+                cause,
+            })?;
         clear(&self.folder)?;
         if status.success() {
             Ok(())
         } else {
-            Err(format!("{} ended with {status}", program.display()))
+            Err(Error::Gate { reason: format!("{} ended with {status}", program.display()) })
         }
     }
 }
 
-fn clear(folder: &Path) -> Result<(), String> {
+fn clear(folder: &Path) -> Result<(), Error> {
     match std::fs::remove_dir_all(folder) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            Err(format!("cannot remove {}: {error}", folder.display()))
+        Err(cause) if cause.kind() != std::io::ErrorKind::NotFound => {
+            Err(Error::Io { what: format!("cannot remove {}", folder.display()), cause })
         }
         _ => Ok(()),
     }
@@ -192,6 +209,12 @@ fn report(outcome: Result<Outcome, Error>, common: &Common) -> Result<ExitCode, 
         }
         Ok(Outcome::Activated(images)) => {
             ("activated", "the next start runs the new release, on trial".to_owned(), Some(images))
+        }
+        Ok(Outcome::Repaired) => {
+            ("repaired", "what the disk had lost was fetched again".to_owned(), None)
+        }
+        Ok(Outcome::Returned { reason }) => {
+            ("returned", format!("the next start runs the last good release: {reason}"), None)
         }
         Ok(Outcome::FailedBefore { reason }) => {
             ("failed_before", format!("what the director wants failed here before: {reason}"), None)
