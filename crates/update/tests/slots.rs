@@ -105,6 +105,25 @@ fn a_bundle_or_record_that_rots_or_cannot_be_read_costs_a_step_of_history() {
 }
 
 #[test]
+fn kept_metadata_that_cannot_be_read_is_fetched_again() {
+    let mut world = World::new();
+    let disk = updated(&mut world);
+    let mut spoilt = 0;
+    for directory in ["director", "image", ""] {
+        for name in disk.list(directory).unwrap().iter().filter(|name| *name != "root.json") {
+            let is_metadata = !directory.is_empty() || name == "time.json";
+            if is_metadata {
+                disk.make_unreadable(format!("{directory}/{name}").trim_start_matches('/'));
+                spoilt += 1;
+            }
+        }
+    }
+    assert_eq!(spoilt, 7);
+    world.release(3);
+    assert_eq!(world.update_and_confirm(&disk), [3, 3]);
+}
+
+#[test]
 fn what_rotted_is_fetched_again_and_what_failed_is_not() {
     let mut world = World::new();
     let disk = updated(&mut world);

@@ -130,3 +130,20 @@ impl ReadAt for File {
         Ok(self.metadata()?.len())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn locks_keep_others_out_until_they_are_dropped() {
+        let directory = tempfile::tempdir().unwrap();
+        let (mine, theirs) = (RealDisk::new(directory.path()), RealDisk::new(directory.path()));
+        let held = mine.lock("a.lock", true).unwrap();
+        let refused = theirs.lock("a.lock", false).err().map(|error| error.kind());
+        assert_eq!(refused, Some(io::ErrorKind::WouldBlock));
+        assert!(theirs.lock("b.lock", false).is_ok());
+        drop(held);
+        assert!(theirs.lock("a.lock", true).is_ok());
+    }
+}

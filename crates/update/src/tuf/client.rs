@@ -219,7 +219,7 @@ impl<'a> Repository<'a> {
 
     fn refresh_timestamp(&mut self, now: UtcTime) -> Result<(), Refusal> {
         // One that its own keys no longer vouch for does not hold a client back (section 5.3.11).
-        if let Some(kept) = read(self.disk, self.directory, "timestamp")? {
+        if let Some(kept) = self.kept("timestamp") {
             let _ = self.trusted.update_timestamp(&kept);
         }
         let bytes = self
@@ -233,7 +233,7 @@ impl<'a> Repository<'a> {
     }
 
     fn refresh_snapshot(&mut self, now: UtcTime) -> Result<(), Refusal> {
-        if let Some(kept) = read(self.disk, self.directory, "snapshot")? {
+        if let Some(kept) = self.kept("snapshot") {
             let _ = self.trusted.update_snapshot(&kept, false);
         }
         if !self.trusted.snapshot_is_current() {
@@ -262,7 +262,7 @@ impl<'a> Repository<'a> {
         let file = encoded(role);
         // No delegated role's file can take the place of a top-level role's.
         let kept_as = parent.map_or(file.clone(), |_| format!("delegated.{file}"));
-        if let Some(kept) = read(self.disk, self.directory, &kept_as)?
+        if let Some(kept) = self.kept(&kept_as)
             && self.trusted.update_targets(&kept, role, parent, now).is_ok()
         {
             return Ok(());
@@ -297,6 +297,11 @@ impl<'a> Repository<'a> {
             true => format!("{version}.{file}.json"),
             false => format!("{file}.json"),
         }
+    }
+
+    /// What was kept but for the root. What the disk lost is fetched again.
+    fn kept(&self, file: &str) -> Option<Vec<u8>> {
+        read(self.disk, self.directory, file).ok().flatten()
     }
 
     fn keep(&self, file: &str, bytes: &[u8]) -> Result<(), Refusal> {

@@ -41,7 +41,10 @@ pub fn attested_time(
 ) -> Result<UtcTime, Error> {
     let role = || "time".to_owned();
     let refuse = |refusal| Error::Metadata { repository: "director".to_owned(), refusal };
-    let last = disk::read_small(disk, PATH, MAX_BYTES)?
+    // One that the disk lost does not hold a vehicle back.
+    let last = disk::read_small(disk, PATH, MAX_BYTES)
+        .ok()
+        .flatten()
         .and_then(|bytes| checked(&bytes, root).ok())
         .map(|attestation| attestation.time);
     let bytes = source.attest(nonce).map_err(|why| {
