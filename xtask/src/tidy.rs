@@ -11,7 +11,7 @@ use serde_json::Value;
 const LAYERS: &[&[&str]] = &[
     &["geometry"],
     &["scene"],
-    &["kernels", "update"],
+    &["kernels", "trigger", "update"],
     &["store", "world", "metrics"],
     &["model", "label", "deploy"],
     &["onnx", "train"],

@@ -7,7 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use common::{demo, json, omma, run, text};
+use common::{demo, json, omma, refused, run, text};
 use serde_json::Value;
 
 /// Every file below a folder, by relative path.
@@ -43,6 +43,38 @@ fn the_demonstration_measures_up() {
     assert!(metric("surface", "drivable_iou") > 0.5);
     let page = fs::read_to_string(demo().join("report.html")).unwrap();
     assert!(page.contains("parked_rows-0001") && page.contains("</html>"));
+}
+
+#[test]
+fn campaigns_are_tried_on_labels() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("campaigns.toml");
+    let campaigns = |when: &str| {
+        let one = format!(
+            "[[campaign]]\nname = \"moving\"\nwhen = \"{when}\"\nspacing_s = 0.0\nper_vehicle = 2\n"
+        );
+        fs::write(&file, one).unwrap();
+    };
+    campaigns("speed > 1 m/s");
+    let made: Value =
+        serde_json::from_slice(&fs::read(demo().join("result.json")).unwrap()).unwrap();
+    let labels = made["labels"].as_str().unwrap();
+    let tried = json(&["fleet", "campaigns", text(&file), "--labels", labels]);
+    let frames = tried["frames"].as_u64().unwrap();
+    let moving = &tried["campaigns"][0];
+    // Nobody knows how fast it was at the first frame.
+    assert_eq!(
+        (moving["fired"].as_u64(), moving["unknown"].as_u64()),
+        (Some(frames - 1), Some(1)),
+        "{tried}"
+    );
+    assert_eq!(moving["asks"].as_array().unwrap().len(), 2);
+    campaigns("speed > 1 m");
+    refused(
+        &["fleet", "campaigns", text(&file)],
+        &["campaigns.toml", "campaign moving", "column 7"],
+    );
+    assert!(!json(&["fleet", "campaigns"])["object"].as_array().unwrap().is_empty());
 }
 
 #[test]

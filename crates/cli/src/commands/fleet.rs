@@ -1,4 +1,4 @@
-//! `omma fleet simulate`.
+//! `omma fleet`.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -9,6 +9,7 @@ use ommatidia_fleet::rollout::{MEASURES, Phase};
 use ommatidia_fleet::simulate::{self, Outcome, Scenario};
 use serde_json::json;
 
+use super::campaigns;
 use crate::args::Common;
 use crate::failure::{EXIT_WORSE, Failure};
 use crate::output;
@@ -22,6 +23,7 @@ pub(crate) struct FleetArguments {
 
 #[derive(Debug, Subcommand)]
 enum FleetCommand {
+    Campaigns(campaigns::CampaignArguments),
     Simulate(SimulateArguments),
 }
 
@@ -43,7 +45,13 @@ struct SimulateArguments {
 }
 
 pub(crate) fn run(arguments: &FleetArguments, common: &Common) -> Result<ExitCode, Failure> {
-    let FleetCommand::Simulate(arguments) = &arguments.command;
+    match &arguments.command {
+        FleetCommand::Campaigns(arguments) => campaigns::run(arguments, common),
+        FleetCommand::Simulate(arguments) => simulated(arguments, common),
+    }
+}
+
+fn simulated(arguments: &SimulateArguments, common: &Common) -> Result<ExitCode, Failure> {
     let scenario = scenario(arguments, common)?;
     let start = Instant::now();
     let outcome = simulate::run(&scenario).map_err(Failure::input)?;

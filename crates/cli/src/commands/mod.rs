@@ -1,6 +1,7 @@
 //! One file per command: arguments, resolved plan, run.
 
 pub(crate) mod bundle;
+pub(crate) mod campaigns;
 pub(crate) mod completions;
 pub(crate) mod demo;
 pub(crate) mod eval;
