@@ -28,7 +28,7 @@ pub(crate) fn listen() {
         if !RESUMABLE.load(Ordering::SeqCst) || ASKED.swap(true, Ordering::SeqCst) {
             std::process::exit(i32::from(crate::failure::EXIT_INTERRUPTED));
         }
-        eprintln!("stopping after the frame in hand; again to stop at once");
+        eprintln!("stopping after the work in hand; again to stop at once");
     };
     if let Err(cause) = ctrlc::set_handler(handler) {
         tracing::warn!("signals are not caught ({cause}); a kill loses the frame in hand, no more");

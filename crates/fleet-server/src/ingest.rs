@@ -186,7 +186,7 @@ async fn insert(
     Ok(inserted)
 }
 
-/// Sums by group and release, and by rollout and arm (0: the new release, 1: others). In order, so that
+/// Sums by group and release, and by rollout and arm (0: the new release, 1: those before it). In order, so that
 /// two servers' transactions do not wait for each other.
 #[derive(Default)]
 struct Sums {
@@ -200,7 +200,9 @@ impl Sums {
         self.releases.entry(key).or_default().add(report);
         let judged = snapshot.groups.get(&vehicle.group).map_or(&[][..], |group| &group.judged);
         for rollout in judged {
-            if rollout.filter.matches(&vehicle.vehicle, &vehicle.attributes) {
+            let meant = !rollout.later.contains(&report.release)
+                && rollout.filter.matches(&vehicle.vehicle, &vehicle.attributes);
+            if meant {
                 let arm = i64::from(rollout.release != report.release);
                 self.arms.entry((rollout.id, arm)).or_default().add(report);
             }

@@ -1,5 +1,7 @@
 //! Rollouts: begun, paused and stopped by people, judged by gates.
 
+use std::collections::HashSet;
+
 use ommatidia_fleet::filter::Filter;
 use ommatidia_fleet::rollout::{MEASURES, Phase, Plan, Reports, Rollout};
 use ommatidia_fleet::wire::{check_group, check_name};
@@ -10,12 +12,12 @@ use sqlx::any::AnyRow;
 use crate::audit::{self, Change};
 use crate::db::{Tx, count, int, json as json_of, text};
 use crate::ingest::events;
-use crate::snapshot::changed;
+use crate::snapshot::{changed, covers};
 use crate::{Error, server::Server};
 
 /// Most rollouts of a group that gates judge at a time, and most that its document lists.
 const MAX_OPEN: usize = 8;
-const MAX_LISTED: u64 = 64;
+const MAX_LISTED: usize = 64;
 /// Longest reason, bytes.
 const MAX_REASON: usize = 500;
 
@@ -100,7 +102,6 @@ const COLUMNS: &str =
 
 fn read(row: &AnyRow) -> Result<Standing, Error> {
     let state: Rollout = json_of(row, "state")?;
-    state.validate()?;
     let judged: [Total; 2] = json_of(row, "judged")?;
     let shown = json!({
         "phase": state.phase(),
@@ -168,9 +169,15 @@ impl Server {
         if open.count() >= MAX_OPEN {
             return refused(format!("the group has {MAX_OPEN} open rollouts; end one first"));
         }
-        if group().count() as u64 >= MAX_LISTED {
+        // As the document lists them: those before one that reached everybody are gone.
+        let mut listed = 0;
+        for rollout in group() {
+            let covers = covers(&rollout.state, &Filter::parse(&rollout.filter)?);
+            listed = if covers { 1 } else { listed + 1 };
+        }
+        if listed >= MAX_LISTED {
             return refused(format!(
-                "the group's document lists {MAX_LISTED} rollouts; move its vehicles to another group"
+                "the group's document lists {MAX_LISTED} rollouts; take one for TRUE through all stages first"
             ));
         }
         let sql = "SELECT name FROM vehicle_group WHERE name = $1";
@@ -257,13 +264,15 @@ impl Server {
     /// # Errors
     /// Those of the database.
     pub async fn judge(&self) -> Result<(), Error> {
+        self.refresh().await?;
+        let snapshot = self.snapshot();
+        let judged = snapshot.groups.values().flat_map(|group| &group.judged);
+        let judged: HashSet<i64> = judged.map(|rollout| rollout.id).collect();
         let mut tx = self.db.read().await?;
         let rollouts = list(&mut tx).await?;
         drop(tx);
-        for rollout in rollouts {
-            if !matches!(rollout.state.phase(), Phase::Done | Phase::RolledBack { .. }) {
-                self.judge_one(rollout).await?;
-            }
+        for rollout in rollouts.into_iter().filter(|rollout| judged.contains(&rollout.id)) {
+            self.judge_one(rollout).await?;
         }
         self.refresh().await
     }
@@ -271,6 +280,9 @@ impl Server {
     async fn judge_one(&self, mut rollout: Standing) -> Result<(), Error> {
         let mut tx = self.db.begin().await?;
         let totals = totals(&mut tx, rollout.id).await?;
+        if totals == rollout.judged && *rollout.state.phase() == Phase::Done {
+            return Ok(());
+        }
         let (before, now) = (rollout.state.clone(), self.now());
         let hours = now.saturating_sub(rollout.judged_at) as f64 / 3600.0;
         let [new, old] = [0, 1].map(|arm| totals[arm].since(rollout.judged[arm]));

@@ -4,7 +4,8 @@ use std::collections::HashMap;
 
 use axum::http::HeaderValue;
 use bytes::Bytes;
-use ommatidia_fleet::filter::Filter;
+use ommatidia_fleet::cohort::MILLION;
+use ommatidia_fleet::filter::{Filter, Term};
 use ommatidia_fleet::rollout::{Phase, Rollout};
 use ommatidia_fleet::wire::{Document, Offer};
 use ommatidia_update::tuf::KeyPair;
@@ -36,6 +37,8 @@ pub(crate) struct Judged {
     pub(crate) id: i64,
     pub(crate) release: String,
     pub(crate) filter: Filter,
+    /// Releases that later rollouts brought: not what this one is compared with.
+    pub(crate) later: Vec<String>,
 }
 
 /// The version that the next snapshot must have.
@@ -65,22 +68,28 @@ pub(crate) async fn read(
     let sql = "SELECT id, name, group_name, filter, release_name, state FROM rollout ORDER BY id";
     for row in tx.rows(sql, vec![]).await? {
         let state: Rollout = json(&row, "state")?;
-        state.validate()?;
         let filter = Filter::parse(&text(&row, "filter")?)?;
         let release = text(&row, "release_name")?;
         let (offers, judged) = rollouts.entry(text(&row, "group_name")?).or_default();
-        if !matches!(state.phase(), Phase::Done | Phase::RolledBack { .. }) {
-            let filter = filter.clone();
-            judged.push(Judged { id: int(&row, "id")?, release: release.clone(), filter });
+        if covers(&state, &filter) {
+            offers.clear();
+            judged.clear();
         }
-        offers.push(Offer {
-            rollout: text(&row, "name")?,
-            release,
-            filter,
-            reach: state.reach(),
-            offers: state.offers(),
-            stopped: matches!(state.phase(), Phase::RolledBack { .. }),
-        });
+        for before in judged.iter_mut().filter(|before| before.release != release) {
+            before.later.push(release.clone());
+        }
+        let stopped = matches!(state.phase(), Phase::RolledBack { .. });
+        if !stopped {
+            judged.push(Judged {
+                id: int(&row, "id")?,
+                release: release.clone(),
+                filter: filter.clone(),
+                later: Vec::new(),
+            });
+        }
+        let (reach, offers_more) = (state.reach(), state.offers());
+        let rollout = text(&row, "name")?;
+        offers.push(Offer { rollout, release, filter, reach, offers: offers_more, stopped });
     }
     let mut valid_from = HashMap::new();
     for row in tx.rows("SELECT id, valid_from FROM vehicle WHERE valid_from > 1", vec![]).await? {
@@ -92,6 +101,12 @@ pub(crate) async fn read(
         (group, prepare(&document, judged, key))
     });
     Ok(Snapshot { version, groups: groups.collect(), valid_from })
+}
+
+/// Whether the rollout reached every vehicle of its group: what came before says nothing more. A stop brings
+/// it back.
+pub(crate) fn covers(state: &Rollout, filter: &Filter) -> bool {
+    *filter.root() == Term::True && *state.phase() == Phase::Done && state.reach() == MILLION
 }
 
 fn prepare(document: &Document, judged: Vec<Judged>, key: &KeyPair) -> Group {

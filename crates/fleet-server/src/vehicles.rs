@@ -191,17 +191,18 @@ async fn insert(tx: &mut Tx<'_>, known: &Vehicle, token: &str) -> Result<bool, E
         changed(tx).await?;
     }
     for (name, value) in &known.attributes {
-        let (word, number) = match value {
-            Value::Text(text) => (Some(text.clone()), None),
-            Value::Number(number) => (None, Some(*number)),
+        // Two statements and no missing values: PostgreSQL fixes the types of parameters at the first use.
+        let (sql, value) = match value {
+            Value::Text(text) => (
+                "INSERT INTO attribute (vehicle, name, word) VALUES ($1, $2, $3)",
+                Arg::from(text.as_str()),
+            ),
+            Value::Number(number) => (
+                "INSERT INTO attribute (vehicle, name, number) VALUES ($1, $2, $3)",
+                Arg::Number(*number),
+            ),
         };
-        let sql = "INSERT INTO attribute (vehicle, name, word, number) VALUES ($1, $2, $3, $4)";
-        let arguments = vec![
-            known.vehicle.as_str().into(),
-            name.as_str().into(),
-            Arg::OptionalText(word),
-            Arg::OptionalNumber(number),
-        ];
+        let arguments = vec![known.vehicle.as_str().into(), name.as_str().into(), value];
         tx.run(sql, arguments).await?;
     }
     Ok(true)
@@ -306,7 +307,7 @@ fn compared(
         Test::Known => "1 = 1".to_owned(),
         Test::Number(compare, than) => {
             let number = number?;
-            let than = next(arguments, Arg::OptionalNumber(Some(*than)));
+            let than = next(arguments, Arg::Number(*than));
             format!("{number} {} {than}", compare.sql())
         }
         Test::Text(text) => format!("{word} = {}", next(arguments, text.as_str().into())),
@@ -327,7 +328,7 @@ fn compared(
                         parts.push(format!("{word} = {}", next(arguments, text.as_str().into())));
                     }
                     (Value::Number(value), Some(number)) => {
-                        let value = next(arguments, Arg::OptionalNumber(Some(*value)));
+                        let value = next(arguments, Arg::Number(*value));
                         parts.push(format!("{number} = {value}"));
                     }
                     (Value::Number(_), None) => {}

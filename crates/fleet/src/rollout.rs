@@ -126,6 +126,8 @@ pub struct Rollout {
     phase: Phase,
     stage: usize,
     hours_in_stage: f64,
+    /// Since somebody with the old release was last heard of, while others were.
+    hours_without_old: f64,
     tests: [SequentialTest; MEASURES.len()],
 }
 
@@ -137,6 +139,8 @@ struct Record {
     phase: Phase,
     stage: usize,
     hours_in_stage: f64,
+    #[serde(default)]
+    hours_without_old: f64,
     tests: [SequentialTest; MEASURES.len()],
 }
 
@@ -144,17 +148,20 @@ impl TryFrom<Record> for Rollout {
     type Error = Error;
 
     fn try_from(record: Record) -> Result<Self, Error> {
-        let Record { plan, phase, stage, hours_in_stage, tests } = record;
+        let Record { plan, phase, stage, hours_in_stage, hours_without_old, tests } = record;
         plan.validate()?;
         if stage >= plan.stages.len() {
             let problem = format!("{stage} is none of the plan's {}", plan.stages.len());
             return Err(Error::Setting { setting: "stage", problem });
         }
-        if !(hours_in_stage >= 0.0 && hours_in_stage.is_finite()) {
-            let problem = format!("{hours_in_stage} is no time");
-            return Err(Error::Setting { setting: "hours_in_stage", problem });
+        for (setting, hours) in
+            [("hours_in_stage", hours_in_stage), ("hours_without_old", hours_without_old)]
+        {
+            if !(hours >= 0.0 && hours.is_finite()) {
+                return Err(Error::Setting { setting, problem: format!("{hours} is no time") });
+            }
         }
-        Ok(Self { plan, phase, stage, hours_in_stage, tests })
+        Ok(Self { plan, phase, stage, hours_in_stage, hours_without_old, tests })
     }
 }
 
@@ -166,7 +173,8 @@ impl Rollout {
     pub fn new(plan: Plan) -> Result<Self, Error> {
         plan.validate()?;
         let tests = Default::default();
-        Ok(Self { plan, phase: Phase::Running, stage: 0, hours_in_stage: 0.0, tests })
+        let (hours_in_stage, hours_without_old) = (0.0, 0.0);
+        Ok(Self { plan, phase: Phase::Running, stage: 0, hours_in_stage, hours_without_old, tests })
     }
 
     /// How it stands.
@@ -199,6 +207,11 @@ impl Rollout {
             return;
         }
         self.hours_in_stage += hours;
+        if old.hours > 0.0 {
+            self.hours_without_old = 0.0;
+        } else if new.hours > 0.0 {
+            self.hours_without_old += hours;
+        }
         let gate = self.plan.gate(&self.plan.stages[self.stage]);
         let mut sound = true;
         for (i, test) in self.tests.iter_mut().enumerate() {
@@ -216,7 +229,10 @@ impl Rollout {
         if self.phase != Phase::Running || self.hours_in_stage < self.plan.least_hours {
             return;
         }
-        if sound {
+        // Everybody has it: nothing is left to compare with, or to spare.
+        let everybody =
+            self.reach() == MILLION && self.hours_without_old >= self.plan.least_hours.max(1.0);
+        if sound || everybody {
             self.advance();
         } else if self.hours_in_stage >= self.plan.patience_hours {
             let open =
@@ -248,19 +264,6 @@ impl Rollout {
             self.phase = Phase::Paused { reason: reason.to_owned() };
         }
         running
-    }
-
-    /// Checks what was kept elsewhere and read back.
-    ///
-    /// # Errors
-    /// [`Error::Setting`].
-    pub fn validate(&self) -> Result<(), Error> {
-        self.plan.validate()?;
-        if self.stage >= self.plan.stages.len() {
-            let problem = "must be one of the plan's".to_owned();
-            return Err(Error::Setting { setting: "stage", problem });
-        }
-        Ok(())
     }
 
     /// How it is rolled out.
@@ -357,6 +360,19 @@ mod tests {
         check("/hours_in_stage", (-1.0).into(), "is no time");
         check("/plan/stages", serde_json::json!([]), "must rise");
         check("/tests/0/verdict", "fine".into(), "unknown variant");
+    }
+
+    #[test]
+    fn when_everybody_has_it_nothing_is_left_to_compare() {
+        let mut rollout = rollout();
+        while rollout.reach() < MILLION {
+            rollout.report(1.0, &reports(1e5, 0.01), &reports(1e5, 0.01));
+        }
+        let silence = Reports::default();
+        for hour in 0..30 {
+            assert_eq!(*rollout.phase() == Phase::Done, hour >= 24, "hour {hour}");
+            rollout.report(1.0, &reports(10.0, 0.0), &silence);
+        }
     }
 
     #[test]

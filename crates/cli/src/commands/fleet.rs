@@ -1,4 +1,7 @@
-//! `omma fleet`.
+//! `omma fleet`; with the feature `server` what [`server`] adds.
+
+#[cfg(feature = "server")]
+mod server;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -16,6 +19,12 @@ use crate::output;
 
 /// Roll releases out to vehicles
 #[derive(Debug, Args)]
+#[cfg_attr(
+    not(feature = "server"),
+    command(
+        after_help = "serve, rollout, vehicles, people and load are part of a build with --features server."
+    )
+)]
 pub(crate) struct FleetArguments {
     #[command(subcommand)]
     command: FleetCommand,
@@ -25,6 +34,9 @@ pub(crate) struct FleetArguments {
 enum FleetCommand {
     Campaigns(campaigns::CampaignArguments),
     Simulate(SimulateArguments),
+    #[cfg(feature = "server")]
+    #[command(flatten)]
+    Server(server::ServerCommand),
 }
 
 /// Send a simulated fleet through a staged rollout; exit code 1 if the release did not go through
@@ -48,6 +60,8 @@ pub(crate) fn run(arguments: &FleetArguments, common: &Common) -> Result<ExitCod
     match &arguments.command {
         FleetCommand::Campaigns(arguments) => campaigns::run(arguments, common),
         FleetCommand::Simulate(arguments) => simulated(arguments, common),
+        #[cfg(feature = "server")]
+        FleetCommand::Server(command) => server::run(command, common),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::{Path, Request, State};
@@ -22,6 +23,8 @@ use crate::{Error, server::Server};
 /// Deepest folder and longest name of a part.
 const MAX_PARTS: usize = 8;
 const MAX_PART: usize = 128;
+/// Longest time between two pieces of a file that is put.
+const MAX_PAUSE: Duration = Duration::from_secs(30);
 
 /// Where a file lies. Names of few letters only, none hidden, so that no path leads elsewhere.
 fn locate(server: &Server, path: &str) -> Result<PathBuf, Refusal> {
@@ -93,7 +96,8 @@ async fn receive(server: &Server, part: &PathBuf, body: Body) -> Result<(u64, St
     let mut file = tokio::fs::File::create(part).await.map_err(about)?;
     let (mut bytes, mut hasher) = (0, blake3::Hasher::new());
     let mut stream = body.into_data_stream();
-    while let Some(chunk) = stream.next().await {
+    let late = |_| Refusal::new(StatusCode::REQUEST_TIMEOUT, "the file came too slowly");
+    while let Some(chunk) = tokio::time::timeout(MAX_PAUSE, stream.next()).await.map_err(late)? {
         let chunk = chunk
             .map_err(|cause| Refusal::new(StatusCode::BAD_REQUEST, format!("the file: {cause}")))?;
         bytes += chunk.len() as u64;

@@ -16,6 +16,7 @@ use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 
+use crate::metrics::ROUTES;
 use crate::protocol;
 use crate::server::Server;
 use ommatidia_fleet::wire::MAX_BATCH_BYTES;
@@ -23,6 +24,8 @@ pub(crate) use refusal::Refusal;
 
 /// Largest body of what people send and of an enrolment, bytes.
 const MAX_BODY: usize = 64 << 10;
+/// Longest time to put a file.
+const MAX_FILE_TIME: Duration = Duration::from_secs(4 * 3600);
 
 /// All of it.
 pub fn router(server: Arc<Server>) -> Router {
@@ -54,8 +57,11 @@ pub fn router(server: Arc<Server>) -> Router {
 async fn around(State(server): State<Arc<Server>>, request: Request, next: Next) -> Response {
     let start = Instant::now();
     let route = route(request.uri());
-    let limit = Duration::from_secs(server.settings.request_seconds);
-    // Files are sent in the background; only their beginning falls under the limit.
+    // Large files take their time; each of their pieces has a limit of its own.
+    let limit = match ROUTES[route] {
+        "files" => MAX_FILE_TIME,
+        _ => Duration::from_secs(server.settings.request_seconds),
+    };
     let response = match tokio::time::timeout(limit, next.run(request)).await {
         Ok(response) => response,
         Err(_) => {
@@ -68,6 +74,7 @@ async fn around(State(server): State<Arc<Server>>, request: Request, next: Next)
 
 fn route(uri: &Uri) -> usize {
     let path = uri.path();
+    // In the order of [`ROUTES`], whose last is what remains.
     let begins = ["/v1/poll/", "/v1/enrol", "/v1/reports", "/v1/files/", "/metrics"];
     begins.iter().position(|begin| path.starts_with(begin)).unwrap_or(begins.len())
 }

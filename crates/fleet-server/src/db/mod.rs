@@ -28,8 +28,7 @@ pub(crate) enum Backend {
 pub(crate) enum Arg {
     Int(i64),
     Text(String),
-    OptionalNumber(Option<f64>),
-    OptionalText(Option<String>),
+    Number(f64),
 }
 
 impl From<i64> for Arg {
@@ -176,8 +175,7 @@ fn query(sql: &str, arguments: Vec<Arg>) -> Query<'_, Any, AnyArguments> {
     arguments.into_iter().fold(query, |query, argument| match argument {
         Arg::Int(value) => query.bind(value),
         Arg::Text(value) => query.bind(value),
-        Arg::OptionalNumber(value) => query.bind(value),
-        Arg::OptionalText(value) => query.bind(value),
+        Arg::Number(value) => query.bind(value),
     })
 }
 

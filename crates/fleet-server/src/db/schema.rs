@@ -17,6 +17,7 @@ const TABLES: &[&str] = &[
         id TEXT PRIMARY KEY, group_name TEXT NOT NULL, public_key TEXT NOT NULL, generation INT NOT NULL,
         valid_from INT NOT NULL, enrolled INT NOT NULL, token TEXT NOT NULL, attributes TEXT NOT NULL)",
     "CREATE INDEX IF NOT EXISTS vehicle_by_group ON vehicle (group_name, id)",
+    "CREATE INDEX IF NOT EXISTS vehicle_by_valid_from ON vehicle (valid_from)",
     "CREATE TABLE IF NOT EXISTS attribute (
         vehicle TEXT NOT NULL, name TEXT NOT NULL, word TEXT, number DOUBLE PRECISION,
         PRIMARY KEY (vehicle, name))",

@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering;
 
 use ommatidia_fleet::filter::{Attributes, Value as Known};
-use ommatidia_fleet::wire::{Document, Wanted};
+use ommatidia_fleet::wire::{Document, Events, Report, Wanted};
 use serde_json::{Value, json};
 
 use crate::stand::{Stand, Vehicle, databases, open, report};
@@ -32,7 +32,10 @@ impl Fleet {
     }
 
     async fn begin(&self, name: &str, filter: &str) {
-        let plan: Value = serde_json::from_str(PLAN).unwrap();
+        self.begin_with(name, filter, serde_json::from_str(PLAN).unwrap()).await;
+    }
+
+    async fn begin_with(&self, name: &str, filter: &str, plan: Value) {
         let begin = json!({
             "name": name, "group": "cars", "filter": filter, "release": "net-2", "plan": plan,
         });
@@ -52,7 +55,10 @@ impl Fleet {
             }
             *sequence += 1;
             let new = running == "net-2";
-            let sent = report(*sequence, running, crashes(new, i, *sequence));
+            // All measures alike: a gate waits for those of which it can say nothing.
+            let count = crashes(new, i, *sequence);
+            let events = Events { crash: count, latency: count, drift: count, disagreement: count };
+            let sent = Report { events, ..report(*sequence, running, 0) };
             vehicle.report(&stand.app, now, &[sent]).await.expect(200);
         }
         stand.server.judge().await.unwrap();
@@ -105,23 +111,36 @@ async fn a_sound_release_goes_through_and_two_servers_count_nothing_twice() {
         let folder = fleet.stand.files.path().to_owned();
         let second = open(&database, &folder, &fleet.stand.clock, None, |_| {}).await;
         fleet.begin("net-2", "region = 'eu' AND id LIKE 'VIN%'").await;
-        let mut hours = 0;
+        let (mut hours, mut stages) = (0, vec![]);
         while fleet.standing().await["phase"] == "running" {
-            // Every measure must have events, or nothing can be said of it.
             fleet.hour(|_, i, hour| u32::from((i as u64 + hour).is_multiple_of(3))).await;
             second.judge().await.unwrap();
+            stages.push(fleet.standing().await["stage"].as_u64().unwrap());
             hours += 1;
-            if hours > 40 {
-                break;
-            }
+            assert!(hours < 60, "{}", fleet.standing().await);
         }
         let standing = fleet.standing().await;
-        // Measures without any event stay open: a person is waited for, and the rollout is still sound.
-        assert_eq!(standing["phase"], "running", "{standing}");
-        let (new, old) = (&standing["new"], &standing["old"]);
-        let reports = |arm: &Value| arm["reports"].as_u64().unwrap();
-        assert_eq!(reports(new) + reports(old), 24 * hours, "{standing}");
-        assert!(reports(new) > 0 && reports(old) > 0, "{standing}");
+        assert_eq!(standing["phase"], "done", "{standing}");
+        assert!(stages.is_sorted() && stages.first() < stages.last(), "{stages:?}");
+        assert_eq!(fleet.running_new(), 24);
+        let reports = |arm: &str| standing[arm]["reports"].as_u64().unwrap();
+        assert_eq!(reports("new") + reports("old"), 24 * hours, "{standing}");
+        // One that reaches everybody makes the document forget what came before; a stop brings it back.
+        let at_once =
+            json!({ "stages": [{ "reach": 1_000_000, "worse": 3.0 }], "least_hours": 2.0 });
+        fleet.begin_with("everybody", "TRUE", at_once).await;
+        let listed = async |fleet: &Fleet| {
+            let poll = fleet.stand.call("GET", "/v1/poll/cars", &[], "").await.expect(200);
+            serde_json::from_slice::<Document>(&poll.body).unwrap().rollouts.len()
+        };
+        assert_eq!(listed(&fleet).await, 2);
+        for _ in 0..3 {
+            fleet.hour(|_, _, _| 0).await;
+        }
+        assert_eq!(listed(&fleet).await, 1);
+        let (stand, body) = (&fleet.stand, json!({ "reason": "enough" }));
+        stand.ask(&stand.operator, "POST", "/v1/rollouts/everybody/stop", body).await.expect(200);
+        assert_eq!(listed(&fleet).await, 2);
     }
 }
 
