@@ -1,4 +1,4 @@
-//! `omma fleet`; with the feature `server` what [`server`] adds.
+//! `omma fleet`; with the feature `server` what is in `server.rs`, too.
 
 #[cfg(feature = "server")]
 mod server;
