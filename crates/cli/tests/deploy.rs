@@ -314,4 +314,6 @@ fn what_cannot_be_is_refused_in_words() {
     refused(&["bundle", "root", text(&repository)], &["root has no key"]);
     refused(&["bundle", "publish", text(&repository), "--key", text(&key)], &["stage one first"]);
     refused(&["vehicle", "status", text(&repository)], &["provision the vehicle first"]);
+    fs::write(&plan, "seed = 3").unwrap();
+    refused(&["fleet", "simulate", text(&plan)], &["plan.toml", "--seed"]);
 }

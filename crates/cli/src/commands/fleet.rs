@@ -91,6 +91,10 @@ fn scenario(arguments: &SimulateArguments, common: &Common) -> Result<Scenario, 
                 Failure::input(format!("{}: {cause}", path.display()))
             };
             let text = std::fs::read_to_string(path).map_err(|cause| about(&cause))?;
+            let table: toml::Table = toml::from_str(&text).map_err(|cause| about(&cause))?;
+            if table.contains_key("seed") {
+                return Err(about(&"take out seed and give it as --seed"));
+            }
             toml::from_str(&text).map_err(|cause| about(&cause))?
         }
     };
