@@ -1,7 +1,7 @@
 //! `omma fleet campaigns`.
 
 use std::fmt::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
@@ -102,7 +102,7 @@ pub(super) fn run(arguments: &CampaignArguments, common: &Common) -> Result<Exit
 
 /// One drive after another, by one vehicle.
 fn on(
-    directory: &PathBuf,
+    directory: &Path,
     campaigns: &Campaigns,
     (vehicle, counts): (&str, Counts),
     checked: &mut Checked,
@@ -130,7 +130,7 @@ fn on(
         for ask in watch.step(at, &signals) {
             let one = checked.campaigns.iter_mut().find(|one| one.name == ask.campaign);
             one.expect("it is one of them").asks.push(Asked {
-                labels: directory.clone(),
+                labels: directory.to_owned(),
                 from_s: ask.from.as_secs_f64(),
                 at_s: ask.at.as_secs_f64(),
                 to_s: ask.to.as_secs_f64(),
