@@ -15,7 +15,7 @@ const LAYERS: &[&[&str]] = &[
     &["store", "world", "metrics"],
     &["model", "label", "deploy"],
     &["onnx", "train"],
-    &["view"],
+    &["view", "runtime"],
     &["fleet", "view-rerun", "python", "cluster"],
     &["fleet-server"],
     &["cli"],

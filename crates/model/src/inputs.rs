@@ -2,6 +2,7 @@
 
 use burn::tensor::{Device, Tensor, TensorData};
 use ommatidia_geometry::{Ego, Pose};
+use ommatidia_scene::{RgbImage, Rig};
 use rayon::prelude::*;
 
 use crate::{
@@ -10,7 +11,7 @@ use crate::{
     config::{ImageConfig, SpaceConfig},
     lift::{Table, Tables},
     memory::{Fusion, Warp, Warps},
-    rays::rays,
+    rays,
 };
 
 /// A batch, on the device.
@@ -89,7 +90,7 @@ impl NetworkConfig {
             };
             Warps::new(&pairs.map(warp).collect::<Vec<_>>(), device)
         });
-        let rays = self.neck.rays.then(|| rays(moments, self.features(0), device));
+        let rays = self.neck.rays.then(|| rays::rays(moments, self.features(0), device));
         MomentInputs { images: images(&self.image, moments, device), rays, tables, warps }
     }
 
@@ -99,14 +100,31 @@ impl NetworkConfig {
         [self.image.height, self.image.width].map(|side| side.div_ceil(stride))
     }
 
+    /// Which pixels each voxel sees with a rig whose pictures are of the network's size; `None` in a
+    /// network without space.
+    pub fn table(&self, rig: &Rig) -> Option<Table> {
+        self.space.as_ref().map(|space| self.table_of(space, rig))
+    }
+
+    /// Where the cells of the features look with such a rig, `[camera, channel, row, column]` and these sizes;
+    /// `None` in a network that is not told.
+    pub fn rays(&self, rig: &Rig) -> Option<([usize; 4], Vec<f32>)> {
+        let size = self.features(0);
+        let shape = [rig.cameras.len(), rays::CHANNELS, size[0], size[1]];
+        self.neck.rays.then(|| (shape, rays::of_rig(rig, size)))
+    }
+
+    fn table_of(&self, space: &SpaceConfig, rig: &Rig) -> Table {
+        Table::new(rig, self.features(space.lift.level), &space.grid, &space.lift)
+    }
+
     fn tables(&self, space: &SpaceConfig, moments: &[&Moment], device: &Device) -> Tables {
-        let size = self.features(space.lift.level);
         let mut tables: Vec<Table> = Vec::with_capacity(moments.len());
         for (index, moment) in moments.iter().enumerate() {
             // Samples of one drive share their rig, unless it is augmented.
             let table = match index.checked_sub(1).filter(|&i| moments[i].rig == moment.rig) {
                 Some(last) => tables[last].clone(),
-                None => Table::new(&moment.rig, size, &space.grid, &space.lift),
+                None => self.table_of(space, &moment.rig),
             };
             tables.push(table);
         }
@@ -155,15 +173,30 @@ pub(crate) fn past_from_present(past: &Moment, present: &Moment) -> Option<Pose<
 /// Normalised pictures.
 fn images(config: &ImageConfig, moments: &[&Moment], device: &Device) -> Tensor<4> {
     let images: Vec<_> = moments.iter().flat_map(|moment| &moment.images).collect();
-    let plane = config.height * config.width;
-    let mut data = vec![0.0_f32; images.len() * 3 * plane];
-    data.par_chunks_mut(plane).enumerate().for_each(|(index, out)| {
-        let (image, channel) = (images[index / 3], index % 3);
-        let (mean, scale) = (config.mean[channel], 1.0 / config.deviation[channel]);
-        for (out, pixel) in out.iter_mut().zip(image.data.chunks_exact(3)) {
-            *out = (f32::from(pixel[channel]) - mean) * scale;
-        }
-    });
+    let mut data = Vec::new();
+    config.normalise(&images, &mut data);
     let shape = [images.len(), 3, config.height, config.width];
     Tensor::from_data(TensorData::new(data, shape), device)
+}
+
+impl ImageConfig {
+    /// Pictures of the network's size as it reads them, `[image, channel, row, column]` in C order, in place
+    /// of what `data` held.
+    ///
+    /// # Panics
+    /// If a picture is of another size.
+    pub fn normalise(&self, images: &[&RgbImage], data: &mut Vec<f32>) {
+        let plane = self.height * self.width;
+        let fits = |image: &&RgbImage| (image.height, image.width) == (self.height, self.width);
+        assert!(images.iter().all(fits), "pictures are of the network's size");
+        data.clear();
+        data.resize(images.len() * 3 * plane, 0.0);
+        data.par_chunks_mut(plane).enumerate().for_each(|(index, out)| {
+            let (image, channel) = (images[index / 3], index % 3);
+            let (mean, scale) = (self.mean[channel], 1.0 / self.deviation[channel]);
+            for (out, pixel) in out.iter_mut().zip(image.data.chunks_exact(3)) {
+                *out = (f32::from(pixel[channel]) - mean) * scale;
+            }
+        });
+    }
 }

@@ -39,7 +39,8 @@ pub(crate) fn rays(moments: &[&Moment], size: [usize; 2], device: &Device) -> Te
     Tensor::from_data(TensorData::new(all, [images, CHANNELS, size[0], size[1]]), device)
 }
 
-fn of_rig(rig: &Rig, size: [usize; 2]) -> Vec<f32> {
+/// Of one rig, `[camera, channel, row, column]` in C order.
+pub(crate) fn of_rig(rig: &Rig, size: [usize; 2]) -> Vec<f32> {
     let cameras: Vec<Vec<f32>> =
         rig.cameras.par_iter().map(|camera| of_camera(camera, size)).collect();
     cameras.concat()

@@ -7,7 +7,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 use crate::{
     Error, Moment, Network, Outputs, Sample,
     inputs::{MomentInputs, past_from_present},
-    memory::{Warp, Warps, align},
+    memory::{MemoryConfig, Warp, Warps, align},
 };
 
 /// What one vehicle's network remembers.
@@ -53,12 +53,11 @@ impl Network {
                 Some(align(past.space.clone(), &Warps::new(&[Warp::new(grid, &pose)], device)))
             })
             .collect();
-        if stream.is_due(moment, memory.spacing_s, memory.spacing_m) {
+        if stream.is_due(moment, memory) {
             let space = self.remember(&past, space).detach();
             let moment = Moment { images: Vec::new(), ..moment.clone() };
             stream.remembered.push_back(Remembered { space, moment });
-            let kept = if self.remembers_fused() { 1 } else { memory.moments };
-            while stream.remembered.len() > kept {
+            while stream.remembered.len() > memory.slots() {
                 stream.remembered.pop_front();
             }
         }
@@ -82,11 +81,7 @@ impl Network {
     /// How many spaces it remembers: 0 without memory, 1 where the memory is recurrent.
     pub fn remembered(&self) -> usize {
         let memory = self.config().space.as_ref().and_then(|space| space.memory.as_ref());
-        match memory {
-            Some(_) if self.remembers_fused() => 1,
-            Some(memory) => memory.moments,
-            None => 0,
-        }
+        memory.map_or(0, MemoryConfig::slots)
     }
 
     /// What is remembered before the last moment of a sample, if every earlier one is: none in a network
@@ -182,11 +177,11 @@ impl Stream {
     }
 
     /// Whether a moment is far enough from the last, in time or in place.
-    fn is_due(&self, moment: &Moment, spacing_s: f64, spacing_m: f64) -> bool {
+    fn is_due(&self, moment: &Moment, memory: &MemoryConfig) -> bool {
         let Some(last) = self.remembered.back() else { return true };
         let passed_s = (moment.timestamp - last.moment.timestamp).as_secs_f64();
         let travelled = past_from_present(&last.moment, moment);
         let travelled_m = travelled.map_or(0.0, |pose| pose.translation.norm());
-        passed_s >= spacing_s || travelled_m >= spacing_m
+        memory.is_due(passed_s, travelled_m)
     }
 }

@@ -110,7 +110,7 @@ pub fn answers(network: &Network, feed: &Feed) -> Vec<(String, Tensor<4>)> {
 }
 
 /// What an output is called: by its task, and what it is of it, where the task has several.
-pub(crate) fn output_name(task: &str, name: &str) -> String {
+pub fn output_name(task: &str, name: &str) -> String {
     if name == task || name.starts_with(&format!("{task}_")) {
         return name.to_owned();
     }

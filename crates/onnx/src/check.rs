@@ -1,7 +1,7 @@
 //! Whether engines compute what Burn does.
 
 use burn::tensor::{Device, Tensor, TensorData};
-use ommatidia_model::{Network, Outputs};
+use ommatidia_model::{Network, Outputs, tasks::Head};
 use serde::Serialize;
 
 use crate::{
@@ -67,13 +67,13 @@ pub fn expected(network: &Network, feed: &Feed) -> Vec<Value> {
 /// # Errors
 /// [`Error::File`] where an output is missing or of another shape.
 pub fn outputs(
-    network: &Network,
+    heads: &[Head],
     like: &Outputs,
     found: &[Value],
     device: &Device,
 ) -> Result<Outputs, Error> {
     let mut outputs = like.clone();
-    for (head, output) in network.heads().iter().zip(&mut outputs.heads) {
+    for (head, output) in heads.iter().zip(&mut outputs.heads) {
         for (name, tensor) in output {
             let wanted = output_name(head.name(), name);
             let value = found.iter().find(|value| value.name == wanted);

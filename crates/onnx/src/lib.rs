@@ -18,7 +18,7 @@ pub mod trial;
 use ommatidia_model::Network;
 use prost::Message;
 
-pub use capture::{Feed, answers};
+pub use capture::{Feed, answers, output_name};
 pub use error::Error;
 
 /// Version of ONNX's operators in exported files.

@@ -151,8 +151,16 @@ pub fn write_weights(
 /// [`Error::Checkpoint`] if it is damaged or of another network.
 pub fn read_weights(path: &Path, layout: &Layout) -> Result<Vec<f32>, Error> {
     let bytes = std::fs::read(path).map_err(|cause| StoreError::read(path, cause))?;
+    parse_weights(&bytes, path, layout)
+}
+
+/// As [`read_weights`], of bytes that were read from `path`.
+///
+/// # Errors
+/// [`Error::Checkpoint`].
+pub fn parse_weights(bytes: &[u8], path: &Path, layout: &Layout) -> Result<Vec<f32>, Error> {
     let fail = |what: String| Error::Checkpoint { path: path.to_owned(), what };
-    let (_, tensors) = decode(&bytes).map_err(fail)?;
+    let (_, tensors) = decode(bytes).map_err(fail)?;
     row(layout, "", &tensors).map_err(fail)
 }
 

@@ -35,6 +35,6 @@ pub use config::{TrainConfig, WeightsConfig};
 pub use error::Error;
 pub use learner::{Count, Learner, Loss, Trivial};
 pub use observer::{Observer, StepLine};
-pub use predict::{Each, predict, predict_stream};
+pub use predict::{Each, full_size, predict, predict_stream};
 pub use trainer::{Job, Outcome, Weights, train};
 pub use validate::{BaselineScores, Comparison, Validation, compare};

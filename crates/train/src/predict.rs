@@ -83,8 +83,9 @@ pub fn predict_stream(
     Ok(())
 }
 
-/// What cameras see at the size of their own pictures.
-fn full_size(
+/// What cameras see at the size of their own pictures: `sample` is of the network's `size`, and `sizes` are
+/// width and height of the pictures that it was made from.
+pub fn full_size(
     mut space: VectorSpace,
     sample: &Sample,
     size: [usize; 2],

@@ -65,6 +65,19 @@ impl MemoryConfig {
         config::fail("space.memory.spacing", "must not be negative")
     }
 
+    /// How many past spaces it holds.
+    pub fn slots(&self) -> usize {
+        match self.fusion {
+            Fusion::Recurrent => 1,
+            Fusion::Attention => self.moments,
+        }
+    }
+
+    /// Whether a moment is to be remembered that is so far from the last one remembered.
+    pub fn is_due(&self, passed_s: f64, travelled_m: f64) -> bool {
+        passed_s >= self.spacing_s || travelled_m >= self.spacing_m
+    }
+
     /// With fresh weights, over a space of so many channels.
     pub fn init(&self, channels: usize, device: &Device) -> Memory {
         let conv = |from: usize, to: usize| Conv::new(ConvSettings::new([from, to], 3), device);

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use rten::{Model, NodeId, RunOptions, ThreadPool, Value as RtenValue};
+use rten::{Model, NodeId, RunOptions, ThreadPool, Value as RtenValue, ValueOrView, ValueView};
 use rten_tensor::Layout;
 
 use super::{Engine, Numbers, Value};
@@ -41,17 +41,17 @@ impl Engine for Rten {
         let mut given = Vec::with_capacity(inputs.len());
         for input in inputs {
             let id = self.model.node_id(&input.name).map_err(fail)?;
-            let value = match &input.data {
+            let value: ValueOrView<'_> = match &input.data {
                 Numbers::Floats(data) => {
-                    RtenValue::from_shape(&input.shape, data.clone()).map_err(fail)
+                    ValueView::from_shape(&input.shape, data.as_slice()).map_err(fail)?.into()
                 }
                 // Its integers have 32 bits; the file's are numbers of rows.
                 Numbers::Integers(data) => {
                     let data: Vec<i32> = data.iter().map(|&number| number as i32).collect();
-                    RtenValue::from_shape(&input.shape, data).map_err(fail)
+                    RtenValue::from_shape(&input.shape, data).map_err(fail)?.into()
                 }
             };
-            given.push((id, value?.into()));
+            given.push((id, value));
         }
         let ids: Vec<NodeId> = self.outputs.iter().map(|(id, _)| *id).collect();
         let options = RunOptions::default().with_thread_pool(self.threads.clone());

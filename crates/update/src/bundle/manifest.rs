@@ -39,6 +39,8 @@ pub enum Role {
     CalibrationContract,
     /// An input or an expected output of the replay set.
     Replay,
+    /// Distributions of the network's outputs at release, which drift is measured against.
+    Reference,
     /// Anything else, for people.
     Document,
 }

@@ -35,6 +35,22 @@ struct PlanFile {
     /// A JSON file that is a provenance or has one: `run.json` of a training.
     provenance: Option<PathBuf>,
     requires: Requirements,
+    #[serde(default)]
+    files: Vec<FileEntry>,
+    #[serde(default)]
+    metrics: Vec<Metric>,
+    #[serde(default)]
+    replay: Vec<Case>,
+    /// Files with more of the three above.
+    #[serde(default)]
+    include: Vec<PathBuf>,
+}
+
+/// More of a plan; paths in it are relative to it.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Part {
+    #[serde(default)]
     files: Vec<FileEntry>,
     /// Releases of other bundles that it goes together with, both ends included.
     #[serde(default)]
@@ -63,11 +79,16 @@ struct Case {
 
 pub(super) fn run(arguments: &CreateArguments, common: &Common) -> Result<ExitCode, Failure> {
     let path = &arguments.plan;
-    let about =
-        |cause: &dyn std::fmt::Display| Failure::input(format!("{}: {cause}", path.display()));
-    let text = std::fs::read_to_string(path).map_err(|cause| about(&cause))?;
-    let plan: PlanFile = toml::from_str(&text).map_err(|cause| about(&cause))?;
+    let mut plan: PlanFile = read(path)?;
     let folder = path.parent().unwrap_or(Path::new(""));
+    for included in std::mem::take(&mut plan.include) {
+        let part: Part = read(&folder.join(&included))?;
+        let beside = included.parent().unwrap_or(Path::new(""));
+        let moved = |file: FileEntry| FileEntry { from: beside.join(&file.from), ..file };
+        plan.files.extend(part.files.into_iter().map(moved));
+        plan.metrics.extend(part.metrics);
+        plan.replay.extend(part.replay);
+    }
     let provenance = provenance(&plan, folder)?;
     let mut files = Vec::new();
     for FileEntry { path, role, from } in plan.files {
@@ -110,6 +131,14 @@ pub(super) fn run(arguments: &CreateArguments, common: &Common) -> Result<ExitCo
             manifest.files.len()
         )
     })
+}
+
+/// A file in TOML.
+fn read<T: serde::de::DeserializeOwned>(path: &Path) -> Result<T, Failure> {
+    let about =
+        |cause: &dyn std::fmt::Display| Failure::input(format!("{}: {cause}", path.display()));
+    let text = std::fs::read_to_string(path).map_err(|cause| about(&cause))?;
+    toml::from_str(&text).map_err(|cause| about(&cause))
 }
 
 /// That of the training, and every file that goes in.

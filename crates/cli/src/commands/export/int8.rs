@@ -226,7 +226,7 @@ fn cost(
         let (float, _) = trained.network.step_with(&feed.moment, feed.past.as_ref());
         let found = runs.run(&feed.values())?;
         add_noise(&mut noise, &check::expected(&trained.network, &feed), &found);
-        let small = check::outputs(&trained.network, &float, &found, &trained.device)?;
+        let small = check::outputs(trained.network.heads(), &float, &found, &trained.device)?;
         let samples = [sample];
         for (spaces, outputs) in spaces.iter_mut().zip([&float, &small]) {
             spaces.extend(trained.network.decode(outputs, &samples));

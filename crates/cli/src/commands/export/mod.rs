@@ -3,6 +3,8 @@
 #[cfg(feature = "export")]
 mod int8;
 #[cfg(feature = "export")]
+mod replay;
+#[cfg(feature = "export")]
 mod work;
 
 use std::path::PathBuf;
@@ -52,6 +54,13 @@ pub(crate) struct ExportArguments {
     /// Most samples that are calibrated on, and scored; spread evenly
     #[arg(long, value_name = "N", default_value_t = 24, requires = "int8")]
     samples: usize,
+    /// Also write replay cases of recorded moments, for a bundle: MODEL.replay.toml, to be named under include in
+    /// its plan, and MODEL.replay/
+    #[arg(long, value_name = "CLIP|FOLDER")]
+    replay: Option<PathBuf>,
+    /// How many replay cases; spread evenly
+    #[arg(long, value_name = "N", default_value_t = 3, requires = "replay")]
+    cases: usize,
 }
 
 #[cfg(feature = "export")]

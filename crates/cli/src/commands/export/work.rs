@@ -12,7 +12,7 @@ use ommatidia_train::data::{ClipSource, Pictures, Source, Window, fit};
 use ommatidia_train::run as folder;
 use serde::Serialize;
 
-use super::{ExportArguments, int8};
+use super::{ExportArguments, int8, replay};
 use crate::args::Common;
 use crate::commands::predict::{Trained, load};
 use crate::commands::train::plan::DeviceName;
@@ -34,6 +34,8 @@ struct ExportResult {
     outputs: Vec<Named>,
     #[serde(skip_serializing_if = "Option::is_none")]
     int8: Option<int8::Int8>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    replay: Option<replay::Written>,
 }
 
 /// What one engine computed.
@@ -88,6 +90,7 @@ pub(super) fn run(arguments: &ExportArguments, common: &Common) -> Result<ExitCo
         .transpose()?;
     let (small, int8) = small.unzip();
     let file = small.unwrap_or(file);
+    let replay = if good { replay::write(&trained, arguments, &file, common)? } else { None };
     let result = ExportResult {
         out: arguments.out.clone(),
         opset: OPSET,
@@ -100,6 +103,7 @@ pub(super) fn run(arguments: &ExportArguments, common: &Common) -> Result<ExitCo
         inputs: named(&inputs),
         outputs: named(&expected),
         int8,
+        replay,
         checks,
     };
     if good {
@@ -237,6 +241,9 @@ fn describe(result: &ExportResult, tolerance: f64) -> String {
     }
     if let Some(int8) = &result.int8 {
         text += &int8.describe();
+    }
+    if let Some(replay) = &result.replay {
+        text += &replay.describe();
     }
     if result.checks.iter().all(|check| check.within_tolerance) {
         text + &format!("{out}: {kib} KiB, {nodes} nodes, opset {}\n", result.opset)

@@ -1,5 +1,7 @@
 //! `omma vehicle`: what a vehicle's computer runs to update itself.
 
+mod gate;
+mod run;
 mod update;
 
 use std::path::PathBuf;
@@ -28,6 +30,8 @@ pub(crate) struct VehicleArguments {
 enum VehicleCommand {
     Provision(ProvisionArguments),
     Update(update::UpdateArguments),
+    Gate(gate::GateArguments),
+    Run(run::RunArguments),
     /// Decide what runs now, before anything does; counts a trial down
     Start(Directory),
     /// Keep what runs, after a good run
@@ -76,6 +80,8 @@ pub(crate) fn run(arguments: &VehicleArguments, common: &Common) -> Result<ExitC
     match &arguments.command {
         VehicleCommand::Provision(arguments) => provision(arguments, common),
         VehicleCommand::Update(arguments) => update::run(arguments, common),
+        VehicleCommand::Gate(arguments) => gate::run(arguments, common),
+        VehicleCommand::Run(arguments) => run::run(arguments, common),
         VehicleCommand::Start(arguments) => start(arguments, common),
         VehicleCommand::Confirm(arguments) => {
             let changed = vehicle::confirm(&RealDisk::new(&arguments.vehicle))?;
@@ -91,6 +97,14 @@ pub(crate) fn run(arguments: &VehicleArguments, common: &Common) -> Result<ExitC
         }
         VehicleCommand::Status(arguments) => status(&RealDisk::new(&arguments.vehicle), common),
     }
+}
+
+/// What a build without engines says.
+#[cfg(not(feature = "export"))]
+fn without_engines() -> Failure {
+    Failure::Environment(miette::miette!(
+        "this omma was built without engines; build it with `cargo build --release --features export`"
+    ))
 }
 
 fn provision(arguments: &ProvisionArguments, common: &Common) -> Result<ExitCode, Failure> {

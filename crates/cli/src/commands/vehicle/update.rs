@@ -38,10 +38,13 @@ pub(crate) struct UpdateArguments {
     /// Instead of a time server, for trials: secret key of the role time, and this machine's clock
     #[arg(long, value_name = "KEY", conflicts_with = "time")]
     time_key: Option<PathBuf>,
-    /// Program that judges a bundle before activation: called with a computer's name and a folder with the
-    /// bundle's files; lets it through by exit code 0
-    #[arg(long, value_name = "PROGRAM", required_unless_present = "no_gate")]
+    /// What judges a bundle before activation: builtin, which replays its cases in --engine, or a program that is
+    /// called with a computer's name and a folder with the bundle's files, and lets it through by exit code 0
+    #[arg(long, value_name = "builtin|PROGRAM", required_unless_present = "no_gate")]
     gate: Option<PathBuf>,
+    /// Engine of the built-in gate: the one that is to run the network
+    #[arg(long, value_name = "NAME", default_value = "rten")]
+    engine: String,
     /// Activate without a replay gate
     #[arg(long, conflicts_with = "gate")]
     no_gate: bool,
@@ -93,9 +96,20 @@ pub(super) fn run(arguments: &UpdateArguments, common: &Common) -> Result<ExitCo
     };
     let (director, image, targets) = (link(&*director), link(&*metadata), link(&*targets));
     let sources = Sources { director, image, targets, time };
-    let mut gate = ProgramGate { program: arguments.gate.clone(), folder: disk.path("gate") };
-    let outcome = vehicle::update(&disk, &sources, &terms(arguments)?, &mut gate);
+    let mut gate = gate(arguments, &disk, common)?;
+    let outcome = vehicle::update(&disk, &sources, &terms(arguments)?, &mut *gate);
     report(outcome, common)
+}
+
+fn gate(
+    arguments: &UpdateArguments,
+    disk: &RealDisk,
+    common: &Common,
+) -> Result<Box<dyn Gate>, Failure> {
+    if arguments.gate.as_ref().is_some_and(|gate| gate.as_os_str() == "builtin") {
+        return super::gate::built_in(&arguments.engine, common);
+    }
+    Ok(Box::new(ProgramGate { program: arguments.gate.clone(), folder: disk.path("gate") }))
 }
 
 fn terms(arguments: &UpdateArguments) -> Result<Terms, Failure> {
