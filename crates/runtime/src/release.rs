@@ -11,6 +11,7 @@ use ommatidia_scene::{ContentHash, Input, Taxonomy};
 use ommatidia_store::{Error as StoreError, hash};
 use ommatidia_train::TrainConfig;
 use ommatidia_update::bundle::{Bundle, Role};
+use ommatidia_update::disk::ReadAt;
 
 use crate::sketch::{Reference, Sketches};
 use crate::{Error, contract::CalibrationContract};
@@ -56,7 +57,15 @@ impl Release {
     /// [`Error::Store`], [`Error::Update`] for a bundle that is none, [`Error::Release`].
     pub fn from_file(path: &Path) -> Result<Self, Error> {
         let file = File::open(path).map_err(|cause| StoreError::read(path, cause))?;
-        let bundle = Bundle::open(&file)?;
+        Self::from_source(&file)
+    }
+
+    /// A bundle, wherever it lies. Every byte is compared with what the manifest names.
+    ///
+    /// # Errors
+    /// As [`Self::from_file`].
+    pub fn from_source(source: &dyn ReadAt) -> Result<Self, Error> {
+        let bundle = Bundle::open(source)?;
         bundle.verify_contents()?;
         Self::from_bundle(&bundle)
     }

@@ -179,7 +179,7 @@ impl Heart {
     pub fn hangs(&self, now: Duration, settings: &Settings) -> Option<Breach> {
         let since = self.since.load(Ordering::SeqCst).checked_sub(1)?;
         let busy = now.saturating_sub(Duration::from_nanos(since));
-        (busy > settings.hang()).then(|| Breach::Hang { seconds: busy.as_secs_f64() })
+        (busy > settings.hang()).then_some(Breach::Hang { seconds: busy.as_secs_f64() })
     }
 }
 

@@ -4,7 +4,6 @@ use std::path::Path;
 use std::sync::Mutex;
 
 use ommatidia_runtime::Release;
-use ommatidia_update::bundle::Bundle;
 use ommatidia_update::disk::{OnDisk, RealDisk};
 use ommatidia_update::uptane::Installed;
 use ommatidia_update::vehicle::{self, State, Status};
@@ -88,13 +87,7 @@ pub(super) fn choose(arguments: &RunArguments) -> Result<(Release, Option<Slot>)
     let sha256 = own(&images, arguments.ecu.as_deref())?;
     let slot = Slot { disk, on_trial, fate: Mutex::default() };
     let path = vehicle::bundle_path(&sha256);
-    let release = {
-        let file = OnDisk::new(&slot.disk, &path);
-        Bundle::open(&file).map_err(ommatidia_runtime::Error::from).and_then(|bundle| {
-            bundle.verify_contents()?;
-            Release::from_bundle(&bundle)
-        })
-    };
+    let release = Release::from_source(&OnDisk::new(&slot.disk, &path));
     match release {
         Ok(release) => Ok((release, Some(slot))),
         Err(cause) => Err(slot.does_not_load(cause.into())),
