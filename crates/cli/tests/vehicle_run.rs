@@ -377,3 +377,47 @@ fn what_does_not_fit_is_refused() {
     let said = String::from_utf8_lossy(&fits.stderr);
     assert!(fits.status.code() == Some(2) && said.contains("2 cameras"), "{said}");
 }
+
+/// Two videos as two cameras.
+#[test]
+fn cameras_come_in_through_ffmpeg() {
+    let made = made();
+    let video = made.at("a:b.mp4");
+    let filmed = std::process::Command::new("ffmpeg")
+        .args(["-v", "error", "-f", "lavfi", "-i", "testsrc=size=96x48:rate=20:duration=1"])
+        .args(["-c:v", "mpeg4"])
+        .arg(format!("file:{}", text(&video)))
+        .status();
+    if !filmed.is_ok_and(|status| status.success()) {
+        eprintln!("skipped: no ffmpeg that writes videos");
+        return;
+    }
+    let rig = made.at("rig.toml");
+    let camera = |name: &str, y_m: f64| {
+        format!(
+            r#"
+            [[cameras]]
+            name = "{name}"
+            width = 96
+            height = 48
+            intrinsics = {{ model = "pinhole", fx = 48.0, fy = 48.0, cx = 48.0, cy = 24.0 }}
+            ego_from_camera = {{ wxyz = [0.5, -0.5, 0.5, -0.5], translation_m = [1.0, {y_m}, 1.5] }}
+            "#
+        )
+    };
+    fs::write(&rig, camera("left", 0.5) + &camera("right", -0.5)).unwrap();
+    let (left, right) = (format!("left={}", text(&video)), format!("right={}", text(&video)));
+    let (network, out) = (made.at("model.onnx"), made.at("filmed"));
+    let base = ["vehicle", "run", "--onnx", text(&network), "--rig", text(&rig)];
+    let more = ["--camera", &right, "--camera", &left, "--budget", "60000", "--out", text(&out)];
+    let told = json(&[&base[..], &more].concat());
+    let (answered, arrived) = (told["out"].as_u64().unwrap(), told["arrived"].as_u64().unwrap());
+    assert!(answered > 0 && told["end"] == "finished", "{told}");
+    // Two cameras hold a picture each; sets are counted once.
+    assert!((answered..=40).contains(&arrived), "{told}");
+    let labels = Labels::open(&out).unwrap();
+    assert_eq!(labels.manifest().frames.len() as u64, answered);
+    assert_eq!(labels.manifest().rig.cameras[1].name, "right");
+    refused(&[&base[..], &["--camera", &left]].concat(), &["right", "no input"]);
+    refused(&[&base[..], &["--camera", "up=a.mp4"]].concat(), &["up=a.mp4", "left, right"]);
+}
