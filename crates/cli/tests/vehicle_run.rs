@@ -232,7 +232,7 @@ impl Vehicle {
         other["images"]["front"]["release"] = release;
         other["images"]["front"]["sha256"] = sha256.into();
         other["images"]["front"]["bytes"] = bytes.len().into();
-        other["status"] = serde_json::json!({ "trial": { "starts_left": 3 } });
+        other["status"] = serde_json::json!({ "trial": { "starts_left": 3, "started": false } });
         state["slots"][1] = other;
         state["active"] = 1.into();
         state["generation"] = 1001.into();
