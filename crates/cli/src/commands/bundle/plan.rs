@@ -37,11 +37,14 @@ struct PlanFile {
     requires: Requirements,
     #[serde(default)]
     files: Vec<FileEntry>,
+    /// Releases of other bundles that it goes together with, both ends included.
+    #[serde(default)]
+    needs: Vec<Need>,
     #[serde(default)]
     metrics: Vec<Metric>,
     #[serde(default)]
     replay: Vec<Case>,
-    /// Files with more of the three above.
+    /// Files with more of files, metrics and replay cases.
     #[serde(default)]
     include: Vec<PathBuf>,
 }
@@ -52,9 +55,6 @@ struct PlanFile {
 struct Part {
     #[serde(default)]
     files: Vec<FileEntry>,
-    /// Releases of other bundles that it goes together with, both ends included.
-    #[serde(default)]
-    needs: Vec<Need>,
     #[serde(default)]
     metrics: Vec<Metric>,
     #[serde(default)]
