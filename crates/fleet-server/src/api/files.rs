@@ -1,5 +1,6 @@
 //! Bundles, deltas and metadata: signed elsewhere, put here by signers, fetched by vehicles in ranges.
 
+use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -64,7 +65,23 @@ pub(super) async fn put(
     let file = locate(&server, &path)?;
     let folder = file.parent().map(PathBuf::from).unwrap_or_default();
     let about = |cause| Error::io(file.display(), cause);
-    tokio::fs::create_dir_all(&folder).await.map_err(about)?;
+    let in_the_way = || {
+        Refusal::new(
+            StatusCode::CONFLICT,
+            "a folder has this name, or a file that of a folder of it",
+        )
+    };
+    match tokio::fs::create_dir_all(&folder).await {
+        Err(cause)
+            if matches!(cause.kind(), ErrorKind::NotADirectory | ErrorKind::AlreadyExists) =>
+        {
+            return Err(in_the_way());
+        }
+        made => made.map_err(about)?,
+    }
+    if tokio::fs::metadata(&file).await.is_ok_and(|found| found.is_dir()) {
+        return Err(in_the_way());
+    }
     // Hidden: nobody can fetch it before it is whole.
     let part = folder.join(format!(".{}", random_secret("part")?));
     let written = match receive(&server, &part, request.into_body()).await {

@@ -3,6 +3,7 @@
 
 mod faults;
 mod filters;
+mod fuzz;
 mod people;
 mod refusals;
 mod rollouts;

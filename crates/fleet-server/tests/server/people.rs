@@ -141,6 +141,9 @@ async fn files_are_put_by_signers_and_fetched_in_ranges() {
     ] {
         assert_eq!(get(path, "").await.status.as_u16(), 404, "{path}");
     }
+    // A folder and a file of one name.
+    assert_eq!(put("/v1/files/targets", b"x".to_vec()).await, 409);
+    assert_eq!(put("/v1/files/targets/net-1.omma/x", b"x".to_vec()).await, 409);
     assert_eq!(put("/v1/files/..%2fescaped", b"x".to_vec()).await, 404);
 }
 
