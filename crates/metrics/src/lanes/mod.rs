@@ -8,6 +8,7 @@ pub mod curve;
 mod drawing;
 mod openlane;
 mod openlane_topology;
+mod region;
 mod spline;
 mod tusimple;
 

@@ -25,6 +25,10 @@ pub(super) struct LaneArguments {
     /// What both are
     #[arg(long, default_value = "labels")]
     format: LaneFormat,
+    /// Labels: how far both are compared, metres forward and back, and to each side; what a network covers, if
+    /// that is less than OpenLane-V2's
+    #[arg(long, value_name = "X,Y", default_value = "50,25")]
+    range: String,
     /// CULane: images to evaluate, a path per line; all of the truth without it
     #[arg(long, value_name = "LIST.txt")]
     list: Option<PathBuf>,
@@ -47,12 +51,20 @@ enum LaneFormat {
 pub(super) fn run(arguments: &LaneArguments) -> Result<Evaluated, Failure> {
     let (truth, predictions) = (&arguments.truth, &arguments.predictions);
     match arguments.format {
-        LaneFormat::Labels => openlane::labels(truth, predictions),
+        LaneFormat::Labels => openlane::labels(truth, predictions, range(&arguments.range)?),
         LaneFormat::Openlane => openlane::files(truth, predictions),
         LaneFormat::Maptr => map_lines::run(truth, predictions),
         LaneFormat::Tusimple => tusimple::run(truth, predictions),
         LaneFormat::Culane => culane::run(truth, predictions, arguments.list.as_deref()),
     }
+}
+
+fn range(text: &str) -> Result<[f64; 2], Failure> {
+    let number = |part: &str| part.trim().parse().ok().filter(|m: &f64| *m > 0.0 && m.is_finite());
+    let both = text.split_once(',').and_then(|(x, y)| Some([number(x)?, number(y)?]));
+    both.ok_or_else(|| {
+        Failure::input(format!("--range {text}: give two lengths in metres, such as 50,25"))
+    })
 }
 
 fn describe(result: &Value, names: &[&str]) -> String {

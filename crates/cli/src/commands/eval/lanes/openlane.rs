@@ -43,8 +43,12 @@ pub(super) fn files(truth: &Path, predictions: &Path) -> Result<Evaluated, Failu
     evaluated(&names, &sides.0, &sides.1).map_err(|cause| at(cause.to_string()))
 }
 
-/// Labels: lanes have no confidence, and traffic elements are not labelled.
-pub(super) fn labels(truth: &Path, predictions: &Path) -> Result<Evaluated, Failure> {
+/// Labels, within so many metres along x and y: lanes have no confidence, and traffic elements are not labelled.
+pub(super) fn labels(
+    truth: &Path,
+    predictions: &Path,
+    half_m: [f64; 2],
+) -> Result<Evaluated, Failure> {
     let labels = open_labels(predictions)?;
     let Truth::Labels(truth) = open_truth(truth, &labels)? else {
         return Err(Failure::input(
@@ -63,8 +67,8 @@ pub(super) fn labels(truth: &Path, predictions: &Path) -> Result<Evaluated, Fail
                 continue;
             }
         };
-        sides.0.push(frame(&true_lanes));
-        sides.1.push(frame(&own));
+        sides.0.push(frame(&true_lanes).within(half_m));
+        sides.1.push(frame(&own).within(half_m));
         names.push((drive.clone(), format!("{:019}", timestamp.0)));
     }
     if names.is_empty() {
@@ -75,6 +79,7 @@ pub(super) fn labels(truth: &Path, predictions: &Path) -> Result<Evaluated, Fail
         found.result[of_elements] = serde_json::Value::Null;
     }
     found.result["skipped_frames"] = skipped.into();
+    found.result["range_m"] = half_m.to_vec().into();
     found.text = describe(&found.result, &["det_l", "top_ll"]);
     Ok(found)
 }
