@@ -28,7 +28,8 @@ pub struct AtomicFile {
 }
 
 impl AtomicFile {
-    /// Starts a file that will replace `target`, whose directory must exist. Removes what killed writers
+    /// Starts a file that will replace `target`, whose directory must exist, and which is not there or is a regular
+    /// file. Removes what killed writers
     /// of the same target left behind.
     ///
     /// # Errors
@@ -50,6 +51,11 @@ impl AtomicFile {
     fn start(target: &Path) -> Result<Self, Error> {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         let fail = |cause| Error::write(target, 0, cause);
+        // A rename would put a file in the place of a device, a pipe or a link.
+        if fs::symlink_metadata(target).is_ok_and(|known| !known.is_file()) {
+            let what = "it is there and no regular file; give another path";
+            return Err(fail(io::Error::new(io::ErrorKind::InvalidInput, what)));
+        }
         let prefix = prefix(target)?;
         let (temporary, file) = loop {
             let serial = NEXT.fetch_add(1, Ordering::Relaxed);
@@ -288,6 +294,27 @@ mod tests {
         file.commit().unwrap();
         assert_eq!(fs::read(&target).unwrap(), b"new");
         assert_eq!(names(directory.path()), ["a.bin"]);
+    }
+
+    #[test]
+    fn what_is_no_regular_file_is_not_replaced() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("file");
+        fs::write(&file, b"old").unwrap();
+        let inner = folder.path().join("folder");
+        fs::create_dir(&inner).unwrap();
+        let mut targets = vec![inner];
+        #[cfg(unix)]
+        {
+            let link = folder.path().join("link");
+            std::os::unix::fs::symlink(&file, &link).unwrap();
+            targets.push(link);
+        }
+        for target in targets {
+            let error = write_bytes(&target, b"new").unwrap_err().to_string();
+            assert!(error.contains("no regular file"), "{error}");
+        }
+        assert_eq!(fs::read(&file).unwrap(), b"old");
     }
 
     #[test]
