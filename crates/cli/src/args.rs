@@ -43,14 +43,17 @@ pub(crate) struct Common {
     pub(crate) verbose: u8,
 }
 
+/// More threads than any machine has cores only take its memory.
+const MAX_THREADS: usize = 1024;
+
 impl Common {
     /// Sizes the thread pool that all parallel work runs on.
     pub(crate) fn limit_threads(&self) -> Result<(), Failure> {
         let Some(threads) = self.threads else { return Ok(()) };
-        if threads == 0 {
-            return Err(Failure::input(
-                "--threads is 0; give 1 or more, or leave it out for all cores",
-            ));
+        if !(1..=MAX_THREADS).contains(&threads) {
+            return Err(Failure::input(format!(
+                "--threads is {threads}; give 1 to {MAX_THREADS}, or leave it out for all cores",
+            )));
         }
         let built = rayon::ThreadPoolBuilder::new().num_threads(threads).build_global();
         built.map_err(|cause| {

@@ -120,6 +120,7 @@ fn unknown_sources_and_names_are_refused() {
     let stages = ["label", text(&clip), "--out", text(&labels), "--stages", "teleport"];
     check(&stages, &labels, &["teleport", "odometry"]);
     check(&["info", text(&clip), "--threads", "0"], &labels, &["--threads"]);
+    check(&["info", text(&clip), "--threads", "100000"], &labels, &["--threads", "1 to 1024"]);
 }
 
 #[test]
