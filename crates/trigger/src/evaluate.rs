@@ -112,7 +112,7 @@ impl Frame<'_> {
         let signals = self.signals;
         let mut count = 0;
         let mut best: Option<f64> = None;
-        for object in signals.objects.iter().take(crate::MAX_OBJECTS) {
+        for object in signals.objects.as_ref()?.iter().take(crate::MAX_OBJECTS) {
             let held = condition.is_none_or(|node| self.bool(node, Some(object)) == Some(true));
             if !held {
                 continue;

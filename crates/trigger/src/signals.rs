@@ -29,8 +29,8 @@ pub struct Signals {
     pub observed: Option<f64>,
     /// A person has taken over.
     pub take_over: Option<bool>,
-    /// What the network found, the surest first, at most [`MAX_OBJECTS`].
-    pub objects: Vec<ObjectSignals>,
+    /// What the network found, the surest first, at most [`MAX_OBJECTS`]; `None` where nobody looked for objects.
+    pub objects: Option<Vec<ObjectSignals>>,
 }
 
 /// One object of a frame.
@@ -65,11 +65,13 @@ impl From<&Object> for ObjectSignals {
 impl Signals {
     /// What the space itself says; the vehicle's own signals are left unknown.
     pub fn of(space: &VectorSpace) -> Self {
-        let mut objects: Vec<ObjectSignals> =
-            space.objects.iter().flatten().map(ObjectSignals::from).collect();
-        // Stable: of equals the first that was found.
-        objects.sort_by(|a, b| b.confidence.total_cmp(&a.confidence));
-        objects.truncate(MAX_OBJECTS);
+        let objects = space.objects.as_ref().map(|found| {
+            let mut objects: Vec<ObjectSignals> = found.iter().map(ObjectSignals::from).collect();
+            // Stable: of equals the first that was found.
+            objects.sort_by(|a, b| b.confidence.total_cmp(&a.confidence));
+            objects.truncate(MAX_OBJECTS);
+            objects
+        });
         let mut signals = Self { objects, ..Self::default() };
         if let Some(occupancy) = &space.occupancy {
             let (observed, all) = (occupancy.observed.count(), occupancy.grid.len());

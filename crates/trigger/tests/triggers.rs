@@ -22,11 +22,11 @@ fn street() -> Signals {
     Signals {
         speed: Some(10.0),
         take_over: Some(false),
-        objects: vec![
+        objects: Some(vec![
             object("car", [40.0, 0.0], Some(12.0)),
             object("pedestrian", [3.0, -4.0], Some(1.5)),
             object("pedestrian", [6.0, 8.0], None),
-        ],
+        ]),
         ..Signals::default()
     }
 }
@@ -69,6 +69,9 @@ fn what_is_not_known_stays_unknown() {
     check("disagreement > 0.1 and speed > 1 m/s", None);
     check("least(distance where class = bus) < 5 m", None);
     check("speed / (speed - 10 m/s) > 1", None);
+    let nobody_looked = Trigger::parse("count(class = bus) = 0", &Taxonomy::driving()).unwrap();
+    let said = nobody_looked.step(&mut nobody_looked.start(), Timestamp(0), &Signals::default());
+    assert_eq!(said, None);
 }
 
 #[test]
@@ -191,8 +194,10 @@ fn signals_of_a_space() {
     let many = (0..300).map(|i| object(f64::from(i), i as f32 / 300.0)).collect();
     let space = VectorSpace { objects: Some(many), ..VectorSpace::default() };
     let signals = Signals::of(&space);
-    assert_eq!(signals.objects.len(), MAX_OBJECTS);
-    assert_eq!((signals.objects[0].centre_m, signals.objects[0].speed), ([299.0, 0.0], Some(5.0)));
+    let objects = signals.objects.unwrap();
+    assert_eq!(objects.len(), MAX_OBJECTS);
+    assert_eq!(Signals::of(&VectorSpace::default()).objects, None);
+    assert_eq!((objects[0].centre_m, objects[0].speed), ([299.0, 0.0], Some(5.0)));
     assert_eq!(signals.occupied, None);
 }
 
