@@ -78,6 +78,19 @@ fn campaigns_are_tried_on_labels() {
 }
 
 #[test]
+fn results_do_not_replace_what_they_are_made_from() {
+    let made: Value =
+        serde_json::from_slice(&fs::read(demo().join("result.json")).unwrap()).unwrap();
+    let (labels, truth) = (made["labels"].as_str().unwrap(), made["truth"].as_str().unwrap());
+    let manifest = Path::new(labels).join("manifest.json");
+    let before = fs::read(&manifest).unwrap();
+    refused(&["report", labels, "--out", text(&manifest)], &["--out", "no page"]);
+    let save = ["eval", "surface", "--labels", labels, "--truth", truth, "--save", text(&manifest)];
+    refused(&save, &["--save", "no saved run"]);
+    assert_eq!(fs::read(&manifest).unwrap(), before);
+}
+
+#[test]
 fn labels_repeat_on_any_number_of_threads_and_are_not_made_twice() {
     let folder = tempfile::tempdir().unwrap();
     let clip = demo().join("drive.mcap");

@@ -253,7 +253,9 @@ pub(crate) fn against_clip(labels: &Path, clip: &Path) -> Result<Measured, Failu
 /// Measures labels against exact ones, and against what their clip holds.
 pub(crate) fn against_truth(labels: &Path, clip: &Path, truth: &Path) -> Result<Measured, Failure> {
     let mut measured = against_clip(labels, clip)?;
-    let (opened, truth) = (open_labels(labels)?, open_labels(truth)?);
+    let (opened, path) = (open_labels(labels)?, truth);
+    let truth = open_labels(path)?;
+    same_drive(path, &truth, &opened)?;
     if let Some(depth) = optional(depth::against_labels(&opened, &truth, &mut depth::new_run()))? {
         measured.depth = Some(depth);
     }

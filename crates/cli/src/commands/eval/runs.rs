@@ -88,6 +88,7 @@ pub(super) fn finish(
         None => None,
     };
     if let Some(path) = &options.save {
+        refuse_other_files(path)?;
         let (result, run) = (evaluated.result.clone(), evaluated.run.clone());
         atomic::write_json(path, &RunFile { format: FORMAT.to_owned(), result, run })?;
     }
@@ -108,6 +109,17 @@ pub(super) fn finish(
     }
     output::print(common, &evaluated.result, || evaluated.text.clone())?;
     Ok(code)
+}
+
+/// A run replaces an older run, and no labels or anything else that was named by mistake.
+fn refuse_other_files(path: &Path) -> Result<(), Failure> {
+    if !path.is_file() || serde_json::from_str::<RunFile>(&text::read_run(path)?).is_ok() {
+        return Ok(());
+    }
+    let path = path.display();
+    Err(Failure::input(format!(
+        "--save {path}: it is there and no saved run; give another path, or remove it"
+    )))
 }
 
 fn against(run: &Run, path: &Path, seed: u64) -> Result<Comparison, Failure> {

@@ -2,6 +2,8 @@
 
 mod training;
 
+use std::fs::File;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -43,6 +45,7 @@ pub(crate) struct ReportArguments {
 }
 
 pub(crate) fn run(arguments: &ReportArguments, common: &Common) -> Result<ExitCode, Failure> {
+    refuse_other_files(&arguments.out)?;
     let runs = training::runs_in(&arguments.labels);
     if !runs.is_empty() {
         let page = render_training(&training::gather(&arguments.labels, &runs)?);
@@ -58,6 +61,19 @@ pub(crate) fn run(arguments: &ReportArguments, common: &Common) -> Result<ExitCo
     write(&reader, &arguments.labels, &measured, (&arguments.out, arguments.frames))?;
     let result = json!({ "report": arguments.out, "metrics": measured });
     output::print(common, &result, || format!("{}\n", arguments.out.display()))
+}
+
+/// A page replaces an older page, and no labels, clip or run that was named by mistake.
+fn refuse_other_files(out: &Path) -> Result<(), Failure> {
+    let Ok(mut file) = File::open(out) else { return Ok(()) };
+    let mut start = [0; 2];
+    if !out.is_file() || file.read_exact(&mut start).is_err() || &start == b"<!" {
+        return Ok(());
+    }
+    let out = out.display();
+    Err(Failure::input(format!(
+        "--out {out}: it is there and no page; give another path, or remove it"
+    )))
 }
 
 /// Gathers what the page shows and writes it: to a file, with so many frames.
