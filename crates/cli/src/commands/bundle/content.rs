@@ -65,7 +65,7 @@ pub(super) fn verify(arguments: &VerifyArguments, common: &Common) -> Result<Exi
         let rows = manifest.files.iter().map(|file| {
             vec![
                 file.path.clone(),
-                format!("{:?}", file.role),
+                json!(file.role).as_str().unwrap_or_default().to_owned(),
                 file.bytes.to_string(),
                 file.blake3.to_string(),
             ]

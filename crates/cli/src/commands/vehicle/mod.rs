@@ -11,7 +11,7 @@ use clap::{Args, Subcommand};
 use ommatidia_update::bundle::{Bundle, Version};
 use ommatidia_update::disk::{self, RealDisk};
 use ommatidia_update::uptane::{Ecu, Identity, Image, Installed};
-use ommatidia_update::vehicle::{self, Slot, State, sha256_of};
+use ommatidia_update::vehicle::{self, Slot, State, Status, sha256_of};
 use serde_json::{Value, json};
 
 use crate::args::Common;
@@ -203,7 +203,7 @@ pub(super) fn status(disk: &RealDisk, common: &Common) -> Result<ExitCode, Failu
             let images = slot.images.iter().map(|(ecu, image)| {
                 format!("  {ecu}: {} release {}, {}\n", image.product, image.release, image.sha256)
             });
-            format!("{name}: {:?}\n{}", slot.status, images.collect::<String>())
+            format!("{name}: {}\n{}", in_words(&slot.status), images.collect::<String>())
         };
         format!(
             "{}\n{}{}",
@@ -212,4 +212,18 @@ pub(super) fn status(disk: &RealDisk, common: &Common) -> Result<ExitCode, Failu
             show("other slot", state.inactive())
         )
     })
+}
+
+/// How far a slot is to be believed.
+fn in_words(status: &Status) -> String {
+    match status {
+        Status::Empty => "empty".to_owned(),
+        Status::Good => "good".to_owned(),
+        Status::Trial { starts_left, started } => {
+            let so_far = if *started { "started" } else { "not started yet" };
+            format!("on trial, {so_far}, {starts_left} starts left")
+        }
+        Status::Failed { reason } => format!("failed: {reason}"),
+        Status::Damaged => "damaged; the next update fetches it again".to_owned(),
+    }
 }
