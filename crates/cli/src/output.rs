@@ -62,7 +62,7 @@ pub(crate) fn fail(failure: &Failure, json: bool) -> ExitCode {
             report.to_string()
         }
         Failure::Interrupted => {
-            let text = "interrupted; run the same command again and it goes on where it stopped";
+            let text = "interrupted; run the same command again (a training with --resume) and it goes on where it stopped";
             eprintln!("{text}");
             text.to_owned()
         }
