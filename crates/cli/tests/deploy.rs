@@ -163,7 +163,10 @@ fn a_vehicle_updates_itself_from_two_repositories() {
     {
         let refusal = update(&["--gate", "builtin"]);
         let message = String::from_utf8_lossy(&refusal.stdout);
-        assert!(refusal.status.code() == Some(1) && message.contains("no exported network"), "{message}");
+        assert!(
+            refusal.status.code() == Some(1) && message.contains("no exported network"),
+            "{message}"
+        );
     }
     assert_eq!(json(&["vehicle", "start", vehicle])["images"]["front"]["release"], 1);
     let done = update(&["--gate", text(&gate)]);
