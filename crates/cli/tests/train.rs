@@ -46,6 +46,13 @@ fn a_training_is_resumed_listed_and_asked() {
     let same = listed["settings"].as_array().unwrap();
     assert!(same.is_empty(), "the settings are those that it went on with: {listed}");
 
+    // A damaged run hides no other.
+    fs::create_dir(place("torn")).unwrap();
+    fs::write(place("torn").join("run.json"), b"{").unwrap();
+    let listed = json(&["runs", text(folder.path())]);
+    assert_eq!(listed["runs"].as_array().unwrap().len(), 2, "{listed}");
+    assert!(listed["damaged"][0].as_str().unwrap().contains("torn"), "{listed}");
+
     // A picture that cannot be read is skipped, be it the first.
     fs::write(data.join("val/0.png"), b"no picture").unwrap();
     let (out, asked) = (place("predicted"), data.join("val"));

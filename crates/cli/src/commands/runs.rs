@@ -47,6 +47,8 @@ struct Listed {
     differences: BTreeMap<String, Vec<String>>,
     /// Settings that are not the same in all runs, with the value of each.
     settings: Vec<(String, Vec<String>)>,
+    /// What cannot be read, and why.
+    damaged: Vec<String>,
 }
 
 /// Without -v, settings of a comparison and runs beside one another.
@@ -66,8 +68,7 @@ pub(crate) fn run(arguments: &RunsArguments, common: &Common) -> Result<ExitCode
             looked.join(", ")
         )));
     }
-    let folders = folders.iter().map(|folder| RunFolder::read(folder));
-    let folders = folders.collect::<Result<Vec<_>, _>>()?;
+    let (folders, damaged) = readable(&folders)?;
     let differ = |run: &RunFolder| {
         let found = differences(&folders[0].config, &run.config, "first");
         (!found.is_empty()).then(|| (run.path.display().to_string(), found))
@@ -76,8 +77,25 @@ pub(crate) fn run(arguments: &RunsArguments, common: &Common) -> Result<ExitCode
         differences: folders.iter().filter_map(differ).collect(),
         settings: differing(&folders),
         runs: folders.iter().map(summary).collect(),
+        damaged,
     };
     output::print(common, &listed, || describe(&listed, common.verbose > 0))
+}
+
+/// The runs, and what is wrong with those that cannot be read; fails where none can.
+fn readable(folders: &[PathBuf]) -> Result<(Vec<RunFolder>, Vec<String>), Failure> {
+    let (mut runs, mut damaged) = (Vec::new(), Vec::new());
+    for folder in folders {
+        match RunFolder::read(folder) {
+            Ok(run) => runs.push(run),
+            Err(Failure::Input(cause)) => damaged.push(cause.to_string()),
+            Err(other) => return Err(other),
+        }
+    }
+    match runs.is_empty() {
+        true => Err(Failure::input(damaged.join("; "))),
+        false => Ok((runs, damaged)),
+    }
 }
 
 fn summary(run: &RunFolder) -> RunSummary {
@@ -124,7 +142,8 @@ fn describe(listed: &Listed, all: bool) -> String {
         ]
     };
     let head = ["run", "steps", "loss", "samples/s", "validation"];
-    let text = output::table(&head, listed.runs.iter().map(row));
+    let mut text = output::table(&head, listed.runs.iter().map(row));
+    text.extend(listed.damaged.iter().map(|what| format!("left out: {what}\n")));
     if listed.runs.len() > 1 || all { text + &beside(listed, all) } else { text }
 }
 
