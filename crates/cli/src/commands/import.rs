@@ -71,6 +71,13 @@ pub(crate) fn run(arguments: &ImportArguments, common: &Common) -> Result<ExitCo
     let format = formats::find(&arguments.format, &arguments.source)?;
     let mut drive = format.open(&arguments.source, &options)?;
     let imported = bring_in(drive.as_mut(), &arguments.out, ("import", None), common)?;
+    let beside = arguments.out.with_extension("truth");
+    if imported.truth.is_none() && beside.exists() {
+        tracing::warn!(
+            "{} is of an earlier clip of this name, not of this drive; remove it",
+            beside.display()
+        );
+    }
     let rig = &drive.header().rig;
     let result = ImportResult {
         clip: arguments.out.clone(),
