@@ -248,6 +248,7 @@ mod tests {
             runs: vec![run("one", 0.25), run("two", 0.5)],
             differences: BTreeMap::new(),
             settings: settings.collect(),
+            damaged: Vec::new(),
         };
         let text = describe(&listed, false);
         assert!(text.lines().all(|line| line.chars().count() < 120), "{text}");
