@@ -134,19 +134,17 @@ fn open_truth(path: &Path, labels: &Labels) -> Result<Truth, Failure> {
         Truth::Clip(reader) => &reader.clip().id,
         Truth::Labels(truth) => &truth.manifest().clip.id,
     };
-    let wanted = &labels.manifest().clip.id;
-    if found == wanted {
-        return Ok(truth);
-    }
-    Err(Failure::input(format!(
-        "{}: is of the drive {found}, the labels are of {wanted}; compare labels with truth of their own drive",
-        path.display()
-    )))
+    of_drive(path, found, labels)?;
+    Ok(truth)
 }
 
 /// Labels are compared with labels of the same drive only.
 fn same_drive(path: &Path, truth: &Labels, labels: &Labels) -> Result<(), Failure> {
-    let (found, wanted) = (&truth.manifest().clip.id, &labels.manifest().clip.id);
+    of_drive(path, &truth.manifest().clip.id, labels)
+}
+
+fn of_drive(path: &Path, found: &str, labels: &Labels) -> Result<(), Failure> {
+    let wanted = &labels.manifest().clip.id;
     if found == wanted {
         return Ok(());
     }
