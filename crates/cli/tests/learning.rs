@@ -5,40 +5,11 @@ mod common;
 use std::fs;
 use std::path::Path;
 
-use common::{json, refused, text};
+use common::{json, refused, temporal, text};
 use serde_json::Value;
 
-/// A network of space with a memory, tiny; it finds objects.
-const TEMPORAL: &str = r#"
-steps = 2
-
-[data]
-samples = 1
-workers = 1
-ahead = 2
-moments = 2
-stride = 0
-
-[record]
-validate_samples = 2
-
-[network]
-image = { width = 64, height = 32 }
-neck = { channels = 8, repeats = 1 }
-
-[network.backbone]
-kind = "regnet"
-stem = 8
-widths = [8, 16, 16, 16]
-depths = [1, 1, 1, 1]
-
-[network.space]
-grid = { min_corner_m = [-16.0, -16.0, -1.6], voxel_m = 1.6, size = [20, 20, 4] }
-channels = 8
-blocks = 1
-lift = { level = 0, channels = 4 }
-memory = { fusion = "recurrent", spacing_s = 0.4, spacing_m = 1.0 }
-
+/// Heads of a network that finds objects.
+const HEADS: &str = r#"
 [[network.heads]]
 task = "occupancy"
 
@@ -55,7 +26,7 @@ fn a_memory_is_trained_on_windows_and_streams_through_clips() {
     let small = ["--size", "64x32", "--seconds", "1.5", "--rate", "2", "--rig", "stereo"];
     json(&[&["generate", "--scenario", "cut_in", "--out", text(&clips)][..], &small].concat());
     let training = place("training.toml");
-    fs::write(&training, TEMPORAL).unwrap();
+    fs::write(&training, temporal("", HEADS)).unwrap();
     let run = place("run");
     let more = ["--data", text(&clips), "--val", text(&clips), "--out", text(&run)];
     let trained = json(&[&["train", text(&training)][..], &more].concat());
@@ -101,10 +72,14 @@ fn networks_without_a_use_for_their_settings_are_refused() {
         refused(&["train", text(&training), "--data", data, "--out", text(&out)], words);
         assert!(!out.exists());
     };
-    let no_head = TEMPORAL.split("[[network.heads]]").next().unwrap();
+    let whole = temporal("", HEADS);
+    let no_head = whole.split("[[network.heads]]").next().unwrap();
     check(no_head.to_owned(), &["no task to learn", "[[network.heads]]"]);
-    check(TEMPORAL.replace("moments = 2", "moments = 1"), &["data.moments of 2 or more"]);
-    let no_memory = TEMPORAL.lines().filter(|line| !line.starts_with("memory"));
+    check(
+        temporal("", HEADS).replace("moments = 2", "moments = 1"),
+        &["data.moments of 2 or more"],
+    );
+    let no_memory = whole.lines().filter(|line| !line.starts_with("memory"));
     let no_memory = no_memory.collect::<Vec<_>>().join("\n");
     check(no_memory.clone(), &["data.moments is 2", "network.space.memory"]);
     let single = no_memory.replace("moments = 2", "moments = 1");

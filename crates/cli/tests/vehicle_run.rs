@@ -7,42 +7,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
-use common::{json, omma, refused, run, text};
+use common::{json, omma, refused, run, temporal, text};
 use ommatidia_scene::{Object, VectorSpace};
 use ommatidia_store::{ClipReader, Labels, hash};
 use serde_json::Value;
 
-/// Tiny, with a memory, heads of cameras and of space.
-const TRAINING: &str = r#"
-steps = 2
-
-[data]
-samples = 1
-workers = 1
-ahead = 2
-moments = 2
-stride = 0
-
-[record]
-validate_samples = 2
-
-[network]
-image = { width = 64, height = 32 }
-neck = { channels = 8, repeats = 1, rays = true }
-
-[network.backbone]
-kind = "regnet"
-stem = 8
-widths = [8, 16, 16, 16]
-depths = [1, 1, 1, 1]
-
-[network.space]
-grid = { min_corner_m = [-16.0, -16.0, -1.6], voxel_m = 1.6, size = [20, 20, 4] }
-channels = 8
-blocks = 1
-lift = { level = 0, channels = 4 }
-memory = { fusion = "recurrent", spacing_s = 0.4, spacing_m = 1.0 }
-
+/// Heads of cameras and of space.
+const HEADS: &str = r#"
 [[network.heads]]
 task = "depth"
 
@@ -81,7 +52,7 @@ fn made() -> &'static Made {
         let (clips, training) = (place("clips"), place("training.toml"));
         let small = ["--size", "96x48", "--seconds", "2", "--rate", "4", "--rig", "stereo"];
         json(&[&["generate", "--scenario", "cut_in", "--out", text(&clips)][..], &small].concat());
-        fs::write(&training, TRAINING).unwrap();
+        fs::write(&training, temporal(", rays = true", HEADS)).unwrap();
         let run = place("run");
         json(&["train", text(&training), "--data", text(&clips), "--out", text(&run)]);
         let mut files = fs::read_dir(&clips).unwrap().map(|entry| entry.unwrap().path());

@@ -117,3 +117,40 @@ pub(crate) fn pictures(folder: &Path) -> (PathBuf, PathBuf) {
 pub(crate) fn text(path: &Path) -> &str {
     path.to_str().expect("a plain path")
 }
+
+/// A training of two steps of a tiny network of space with a memory; `neck`: more settings of the pyramid.
+#[allow(dead_code, reason = "not every test trains a memory")]
+pub(crate) fn temporal(neck: &str, heads: &str) -> String {
+    format!(
+        r#"
+steps = 2
+
+[data]
+samples = 1
+workers = 1
+ahead = 2
+moments = 2
+stride = 0
+
+[record]
+validate_samples = 2
+
+[network]
+image = {{ width = 64, height = 32 }}
+neck = {{ channels = 8, repeats = 1{neck} }}
+
+[network.backbone]
+kind = "regnet"
+stem = 8
+widths = [8, 16, 16, 16]
+depths = [1, 1, 1, 1]
+
+[network.space]
+grid = {{ min_corner_m = [-16.0, -16.0, -1.6], voxel_m = 1.6, size = [20, 20, 4] }}
+channels = 8
+blocks = 1
+lift = {{ level = 0, channels = 4 }}
+memory = {{ fusion = "recurrent", spacing_s = 0.4, spacing_m = 1.0 }}
+{heads}"#
+    )
+}
